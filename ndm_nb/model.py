@@ -118,7 +118,7 @@ class Levels:
         "A random level in each dimension."
         return self.values[torch.distributions.Categorical(logits=self.log_probs).sample()]
 
-# %% ../nbs/05_model.ipynb #3e4f23f9
+# %% ../nbs/05_model.ipynb #b26f6dff
 class CategoricalDecoder(nn.Module):
     r"$p(x\mid z_0) \propto q(z_0\mid x)$ over a grid of levels, for discrete data such as grey values (VDM, arXiv 2107.00630)."
     def __init__(self,
@@ -130,7 +130,7 @@ class CategoricalDecoder(nn.Module):
         super().__init__()
         if levels < 2 or not low < high: raise InputError(f'levels={levels} from {low} to {high}; expected at least 2 levels, low < high')
         self.schedule = schedule or LinearGamma()
-        self.register_buffer('values', torch.linspace(low, high, levels, dtype=torch.float64), persistent=False)
+        self.register_buffer('values', torch.linspace(low, high, levels), persistent=False)
 
     def forward(self,
         z:Tensor, # $z_0$, shape `(B, *event)`
