@@ -80,7 +80,7 @@ def load_run(
     except (SafetensorError, RuntimeError) as e: raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
     return model.to(device), config
 
-# %% ../nbs/23_cli.ipynb #e531c004
+# %% ../nbs/23_cli.ipynb #37f2faa0
 def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm or ndm
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
@@ -97,6 +97,7 @@ def ndm_train(
     depth:int=3, # number of residual blocks of the networks
     gamma_min:float=-7., # γ at the data end, -log of its signal-to-noise ratio
     gamma_max:float=4., # γ at the noise end
+    predictor:str='v', # what the network predicts: v, noise or data
     overwrite:bool=False, # replace a run of the same name?
 )->dict: # for each preset the metrics it ended with
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
@@ -107,7 +108,7 @@ def ndm_train(
     for p, folder in folders.items():
         if (folder/'config.json').exists() and not overwrite: raise InputError(f'{folder} already holds a run; expected another --name or --out, or --overwrite')
         if folder.exists() and not folder.is_dir(): raise InputError(f'{folder} is a file; expected a folder or a new name')
-        spec = dict(preset=p, event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width, depth=depth)
+        spec = dict(preset=p, event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width, depth=depth, predictor=predictor)
         configs[p] = dict(model=spec, data=data, T=steps, iterations=iterations, batch=batch, lr=lr, seed=seed, device=str(device), version=ndm_nb.__version__)
         torch.manual_seed(seed)
         trainers[p] = Trainer(build(**spec), bound_for(steps), splits.train, splits.valid, iterations=iterations, batch=batch, lr=lr, seed=seed, device=device)

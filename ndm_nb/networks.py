@@ -28,12 +28,12 @@ class TimeFeatures(nn.Module):
         angle = t[:, None] * self.frequency.to(t.dtype)
         return torch.cat([t[:, None], angle.sin(), angle.cos()], 1)
 
-# %% ../nbs/02_networks.ipynb #3e148e2a
+# %% ../nbs/02_networks.ipynb #90441080
 class ResidualBlock(nn.Module):
     "Normalise, mix, add the time, mix, and add the result to the input."
     def __init__(self,
         width:int, # of the hidden vectors
-        time_size:int=0, # of the time features; 0 for a block that does not see the time
+        time_size:int=0, # of the embedded time; 0 for a block that does not see the time
     ):
         super().__init__()
         self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
@@ -41,13 +41,13 @@ class ResidualBlock(nn.Module):
 
     def forward(self,
         h:Tensor, # hidden vectors, shape `(B, width)`
-        features:Tensor|None=None, # time features, shape `(B, time_size)`
+        features:Tensor|None=None, # the embedded time, shape `(B, time_size)`
     )->Tensor: # shape `(B, width)`
-        u = self.up(F.silu(self.norm(h)))
+        u = self.up(self.norm(h))
         if self.time is not None: u = u + self.time(features)
         return h + self.down(F.silu(u))
 
-# %% ../nbs/02_networks.ipynb #2c2dc06e
+# %% ../nbs/02_networks.ipynb #6e35fc6b
 class MLP(nn.Module):
     "A residual perceptron `net(z, t)`, smooth in `t`, whose output starts at zero."
     def __init__(self,
@@ -60,9 +60,9 @@ class MLP(nn.Module):
         super().__init__()
         self.event, self.outputs = tuple(event), outputs
         size = math.prod(self.event)
-        self.features = TimeFeatures() if time else None
+        self.embed = nn.Sequential(f := TimeFeatures(), nn.Linear(f.size, width//2), nn.SiLU(), nn.Linear(width//2, width//2), nn.SiLU()) if time else None
         self.inp = nn.Linear(size, width)
-        self.blocks = nn.ModuleList(ResidualBlock(width, self.features.size if time else 0) for _ in range(depth))
+        self.blocks = nn.ModuleList(ResidualBlock(width, width//2 if time else 0) for _ in range(depth))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, size*(outputs or 1))
         nn.init.zeros_(self.head.weight); nn.init.zeros_(self.head.bias)
 
@@ -71,9 +71,9 @@ class MLP(nn.Module):
         t:Tensor|None=None, # times, shape `(B,)`; left out if the network was made with `time=False`
     )->Tensor: # shape `(B, *event)`, or `(B, outputs, *event)`
         check_batch(z, 'z', self.event, finite=False)
-        if (t is None) != (self.features is None):
-            raise InputError(f'this MLP was made with time={self.features is not None}, and was called with{"out" if t is None else ""} a time')
-        features = None if t is None else self.features(check_time(t, z, values=False))
+        if (t is None) != (self.embed is None):
+            raise InputError(f'this MLP was made with time={self.embed is not None}, and was called with{"out" if t is None else ""} a time')
+        features = None if t is None else self.embed(check_time(t, z, values=False))
         h = self.inp(z.flatten(1))
         for block in self.blocks: h = block(h, features)
         shape = self.event if self.outputs is None else (self.outputs, *self.event)

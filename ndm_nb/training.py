@@ -47,7 +47,7 @@ def evaluate(
 class TrainingError(RuntimeError):
     "Training cannot go on. The message says which term failed, and when."
 
-# %% ../nbs/20_training.ipynb #53b668d9
+# %% ../nbs/20_training.ipynb #741a7c1f
 class Trainer:
     "Minimises a bound on the training data and keeps the average weights that do best on validation data."
     def __init__(self,
@@ -57,9 +57,9 @@ class Trainer:
         valid:Tensor, # validation data
         iterations:int=2500, # number of gradient steps
         batch:int=128, # samples per step
-        lr:float=1e-3, # the largest learning rate
+        lr:float=2e-3, # the largest learning rate
         ema:float=.998, # decay of the weight average, per iteration
-        clip:float=1., # largest norm of the gradient of the loss in bits/dim
+        clip:float=10., # largest norm of the gradient of the loss in bits/dim
         every:int=100, # iterations between validations
         seed:int=0, # of batches, times and noise
         device=None, # where to train; where the model is if left out

@@ -1,0 +1,29 @@
+"""README.md from nbs/index.ipynb, with its stored outputs and without its hidden cells.
+
+    python docs/readme.py           # write it
+    python docs/readme.py --check   # fail if it is not up to date
+
+Stock `nbdev_readme` does the same where Quarto is installed.
+"""
+import re, sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parents[1]
+
+def readme():
+    "The text of README.md."
+    import nbformat
+    from nbconvert import MarkdownExporter
+    nb = nbformat.read(root/'nbs'/'index.ipynb', as_version=4)
+    nb.cells = [cell for cell in nb.cells if not re.search(r'^#\|\s*hide\s*$', cell.source, re.M)]
+    for cell in nb.cells: cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)
+    body, resources = MarkdownExporter().from_notebook_node(nb)
+    assert not resources.get('outputs'), 'index.ipynb shows pictures from files under nbs/images, not as outputs'
+    body = re.sub(r'\n\s*\n\s*\n+', '\n\n', body)
+    body = re.sub(r'\]\((images/|experiments/|tutorials/|\d\d_\w+\.ipynb)', r'](nbs/\1', body)   # links as seen from the root
+    return '<!-- Made from nbs/index.ipynb by docs/readme.py; edit the notebook. -->\n\n' + body.strip() + '\n'
+
+if __name__ == '__main__':
+    path, text = root/'README.md', readme()
+    if '--check' not in sys.argv: path.write_text(text, encoding='utf-8')
+    elif path.read_text(encoding='utf-8') != text: sys.exit('README.md is not what nbs/index.ipynb says: run python docs/readme.py and commit')

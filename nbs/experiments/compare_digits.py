@@ -1,0 +1,89 @@
+"""NDM against DDPM on the 8x8 digits: held-out bits/dim, several seeds, with few steps and in continuous time.
+
+    python nbs/experiments/compare_digits.py             # all of it, about half an hour on two CPU cores, one run on each
+    python nbs/experiments/compare_digits.py --show      # only print the tables from the committed results
+
+Every run has the settings of `ndm_train` without options. Two more rows ask whether the comparison is fair. `ddpm, wide`: the NDM has a
+second network; would an ordinary diffusion with as many parameters do as well? `ddpm, noise`: is the shared predictor's parameterisation
+the best one for DDPM? `ndm, noise` is then the NDM that shares it.
+"""
+import argparse, json, os, platform
+from pathlib import Path
+from statistics import mean, stdev
+
+results = Path(__file__).parent/'results'/'digits.json'
+models = {'ddpm': dict(preset='ddpm'), 'ndm': dict(preset='ndm'), 'ddpm, wide': dict(preset='ddpm', width=360),
+          'ddpm, noise': dict(preset='ddpm', predictor='noise'), 'ndm, noise': dict(preset='ndm', predictor='noise')}
+
+def steps_name(T): return 'continuous' if T is None else f'T = {T}'
+
+def run(name, T, seed):
+    "Train one model as `ndm_train` does; returns its held-out metrics."
+    import torch
+    torch.set_num_threads(1)
+    from ndm_nb.data import dataset
+    from ndm_nb.presets import build
+    from ndm_nb.training import Trainer, bound_for, evaluate
+    splits = dataset('digits')
+    torch.manual_seed(seed)
+    model = build(event=splits.event, levels=splits.levels, **models[name])
+    trainer = Trainer(model, bound_for(T), splits.train, splits.valid, seed=seed)
+    history = trainer.fit(progress=False)
+    best = min(history, key=lambda entry: entry['valid'])
+    return dict(model=name, T=T, seed=seed, **evaluate(model, trainer.bound, splits.test), valid=best['valid'], best_iteration=best['iteration'],
+                iterations=trainer.iterations, seconds=history[-1]['seconds'], parameters=sum(p.numel() for p in model.parameters()))
+
+def table(runs):
+    "Mean and spread over seeds, and how far each model is below `ddpm`, seed by seed; a Markdown table."
+    lines = ['| | model | reconstruction | diffusion | prior | total, bits/dim | below ddpm | parameters |', '|---|---|---|---|---|---|---|---|']
+    pm = lambda values: f'{mean(values):.3f} ± {stdev(values):.3f}' if len(values) > 1 else f'{values[0]:.3f}'
+    for T in dict.fromkeys(r['T'] for r in runs):
+        total = {(r['model'], r['seed']): r['total'] for r in runs if r['T'] == T}
+        for name in dict.fromkeys(r['model'] for r in runs):
+            rows = [r for r in runs if r['T'] == T and r['model'] == name]
+            if not rows: continue
+            gain = [total['ddpm', r['seed']] - r['total'] for r in rows]
+            terms = ' | '.join(f'{mean(r[k] for r in rows):.3f}' for k in ('reconstruction', 'diffusion', 'prior'))
+            lines.append(f"| {steps_name(T)} | {name} | {terms} | {pm([r['total'] for r in rows])} | {'' if name == 'ddpm' else pm(gain)} | {rows[0]['parameters']:,} |")
+    return '\n'.join(lines)
+
+def cost(T=10, iterations=40, rounds=5):
+    "Seconds per training step of each model as a multiple of `ddpm`'s: taken in turns, one thread, the best of several rounds."
+    import time
+    import torch
+    torch.set_num_threads(1)
+    from ndm_nb.data import dataset
+    from ndm_nb.presets import build
+    from ndm_nb.training import Trainer, bound_for
+    splits, best = dataset('digits'), {}
+    for _ in range(rounds):
+        for name, options in models.items():
+            trainer = Trainer(build(event=splits.event, levels=splits.levels, **options), bound_for(T), splits.train, splits.valid[:1], iterations=iterations, every=iterations)
+            start = time.perf_counter()
+            trainer.fit(progress=False)
+            best[name] = min(best.get(name, float('inf')), time.perf_counter() - start)
+    return {name: seconds/best['ddpm'] for name, seconds in best.items()}
+
+def main(seeds, Ts):
+    import torch
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+    record = dict(hardware=f'{os.cpu_count()} cores of a {platform.machine()} CPU, one thread for each run', torch=torch.__version__, runs=[])
+    jobs = [(name, T, seed) for T in Ts for seed in seeds for name in models]
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context('spawn')) as pool:
+        for result in pool.map(run, *zip(*jobs)):
+            record['runs'].append(result)
+            results.write_text(json.dumps(record, indent=1) + '\n')
+            print(f"{result['model']}, {steps_name(result['T'])}, seed {result['seed']}: {result['total']:.3f} bits/dim after {result['seconds']:.0f} s", flush=True)
+    record['cost'] = cost()
+    results.write_text(json.dumps(record, indent=1) + '\n')
+    return record
+
+if __name__ == '__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--show', action='store_true', help='print the committed results')
+    p.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of weights, batches and noise (default: 0 1 2)')
+    a = p.parse_args()
+    record = json.loads(results.read_text()) if a.show else main(a.seeds, [10, 50, None])
+    print(f"\n{record['hardware']}, torch {record['torch']}\n\n{table(record['runs'])}\n")
+    print('a training step, in units of ddpm: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()))
