@@ -16,7 +16,9 @@ def readme():
     from nbconvert import MarkdownExporter
     nb = nbformat.read(root/'nbs'/'index.ipynb', as_version=4)
     nb.cells = [cell for cell in nb.cells if not re.search(r'^#\|\s*hide\s*$', cell.source, re.M)]
-    for cell in nb.cells: cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)
+    for i, cell in enumerate(nb.cells):
+        if re.search(r'^#\|\s*echo:\s*false', cell.source, re.M):      # only what it shows
+            nb.cells[i] = nbformat.v4.new_markdown_cell('\n\n'.join(out.data['text/markdown'] for out in cell.outputs))
     body, resources = MarkdownExporter().from_notebook_node(nb)
     assert not resources.get('outputs'), 'index.ipynb shows pictures from files under nbs/images, not as outputs'
     body = re.sub(r'\n\s*\n\s*\n+', '\n\n', body)

@@ -80,7 +80,7 @@ def load_run(
     except (SafetensorError, RuntimeError) as e: raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
     return model.to(device), config
 
-# %% ../nbs/23_cli.ipynb #37f2faa0
+# %% ../nbs/23_cli.ipynb #9d01e8e9
 def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm or ndm
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
@@ -120,6 +120,7 @@ def ndm_train(
     print(format_table(results))
     return results
 
+# %% ../nbs/23_cli.ipynb #b0739c7a
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)

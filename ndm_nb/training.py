@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['bound_for', 'evaluate', 'TrainingError', 'Trainer']
 
-# %% ../nbs/20_training.ipynb #18f59d83
+# %% ../nbs/20_training.ipynb #cd562042
 import copy, math, time
 import torch
 from functools import partial
+from fastcore.basics import patch
 from torch import Tensor
 from .continuous import continuous_bound
 from .core import InputError, check_batch
@@ -22,7 +23,7 @@ def bound_for(
     "The bound to train and evaluate with."
     return continuous_bound if steps is None else partial(discrete_bound, steps=check_steps(steps))
 
-# %% ../nbs/20_training.ipynb #eff27d08
+# %% ../nbs/20_training.ipynb #2815e672
 @torch.no_grad()
 def evaluate(
     model:NeuralDiffusion,
@@ -38,7 +39,7 @@ def evaluate(
         torch.manual_seed(seed)
         for _ in range(repeats):
             parts = [bound(model, part) for part in x.split(batch)]
-            passes.append(torch.stack([torch.cat([getattr(b, term) for b in parts]).double() for term in ('reconstruction', 'diffusion', 'prior', 'total')]))
+            passes.append(torch.stack([torch.cat([getattr(b, term) for b in parts]) for term in ('reconstruction', 'diffusion', 'prior', 'total')]).cpu().double())
     per_sample = torch.stack(passes).mean(0) / (x[0].numel()*math.log(2))
     result = dict(zip(('reconstruction', 'diffusion', 'prior', 'total'), per_sample.mean(1).tolist()))
     return result | dict(stderr=(per_sample[3].std()/len(x)**.5).item())
@@ -47,7 +48,7 @@ def evaluate(
 class TrainingError(RuntimeError):
     "Training cannot go on. The message says which term failed, and when."
 
-# %% ../nbs/20_training.ipynb #741a7c1f
+# %% ../nbs/20_training.ipynb #906acf4e
 class Trainer:
     "Minimises a bound on the training data and keeps the average weights that do best on validation data."
     def __init__(self,
@@ -73,56 +74,66 @@ class Trainer:
         self.train, self.valid = (check_batch(x, name).to(self.device) for x, name in ((train, 'train'), (valid, 'valid')))
         self.iterations, self.batch, self.lr, self.ema, self.clip, self.every, self.seed = iterations, min(batch, len(train)), lr, ema, clip, every, seed
         self.history, self.best = [], math.inf
-        bound(self.model, self.train[:2])    # shapes, levels and devices fit, or it says so now
+        if hasattr(model.decoder, 'check'): model.decoder.check(self.train); model.decoder.check(self.valid)
+        bound(self.model, self.train[:2])    # shapes and devices fit, or it says so now
 
-    def batches(self):
-        "Endless batches: a new random order for every pass over the data."
-        while True:
-            for index in torch.randperm(len(self.train), device=self.device).split(self.batch):
-                if len(index) == self.batch: yield self.train[index]
+# %% ../nbs/20_training.ipynb #79e87de5
+@patch
+def batches(self:Trainer):
+    "Endless batches of training data, each of the full size."
+    while True:
+        for index in torch.randperm(len(self.train), device=self.device).split(self.batch):
+            if len(index) == self.batch: yield self.train[index]
 
-    def fit(self,
-        log=None, # called with each entry of the history, a dict
-        progress:bool=True, # show a progress bar with bits/dim and the time left?
-        name:str='', # of the progress bar
-    )->list: # the history: `iteration`, `train` and `valid` bits/dim, `seconds`
-        "Train. Raises `TrainingError` as soon as the loss is not finite; the best weights so far stay in the model."
-        from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-        from tqdm.auto import tqdm
-        torch.manual_seed(self.seed)
-        average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
-        params = [p for p in self.model.parameters() if p.requires_grad]
-        optimiser = torch.optim.Adam(params, lr=self.lr)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.lr, self.iterations, pct_start=.1) if self.iterations > 1 else None
-        best, losses, start = copy.deepcopy(average.module.state_dict()), [], time.time()
-        bar = tqdm(total=self.iterations, desc=name, disable=not progress, mininterval=.5)
-        try:
-            for iteration, x in zip(range(1, self.iterations + 1), self.batches()):
-                losses.append(self._step(x, iteration, optimiser, params))
-                if schedule: schedule.step()
-                average.update_parameters(self.model)
-                bar.update()
-                if iteration % self.every == 0 or iteration == self.iterations:
-                    valid = evaluate(average.module, self.bound, self.valid, repeats=5)['total']
-                    if valid < self.best: self.best, best = valid, copy.deepcopy(average.module.state_dict())
-                    self.history.append(dict(iteration=iteration, train=sum(losses)/len(losses), valid=valid, seconds=time.time() - start))
-                    losses = []
-                    bar.set_postfix_str(f"train {self.history[-1]['train']:.3f}, valid {valid:.3f} bits/dim")
-                    if log: log(self.history[-1])
-        finally:
-            bar.close()
-            self.model.load_state_dict(best)
-        return self.history
+# %% ../nbs/20_training.ipynb #5b71defa
+@patch
+def step(self:Trainer,
+    x:Tensor, # a batch
+    optimiser:torch.optim.Optimizer,
+)->float: # the loss in bits/dim
+    "One gradient step. Raises `TrainingError` if the loss is not finite."
+    bound = self.bound(self.model, x)
+    loss = bound.bits_per_dim.mean()
+    if not math.isfinite(value := loss.item()):
+        bad = [term for term in ('reconstruction', 'diffusion', 'prior') if not torch.isfinite(getattr(bound, term)).all()]
+        raise TrainingError(f'the {" and the ".join(bad)} term is not finite')
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+    optimiser.step()
+    return value
 
-    def _step(self, x, iteration, optimiser, params):
-        "One gradient step; returns the loss in bits/dim."
-        bound = self.bound(self.model, x)
-        loss = bound.bits_per_dim.mean()
-        if not math.isfinite(value := loss.item()):
-            bad = [term for term in ('reconstruction', 'diffusion', 'prior') if not torch.isfinite(getattr(bound, term)).all()]
-            raise TrainingError(f'the {" and the ".join(bad)} term is not finite at iteration {iteration}; the best weights so far, {self.best:.3f} bits/dim in validation, are kept. Try a smaller learning rate than {self.lr}')
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(params, self.clip)
-        optimiser.step()
-        return value
+# %% ../nbs/20_training.ipynb #6883c5fc
+@patch
+def fit(self:Trainer,
+    log=None, # called with each entry of the history, a dict
+    progress:bool=True, # show a progress bar with bits/dim and the time left?
+    name:str='', # of the progress bar
+)->list: # the history: `iteration`, `train` and `valid` bits/dim, `seconds`
+    "Train. Raises `TrainingError` as soon as the loss is not finite; the best weights so far stay in the model."
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+    from tqdm.auto import tqdm
+    torch.manual_seed(self.seed)
+    average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
+    optimiser = torch.optim.Adam(self.model.parameters(), lr=self.lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.lr, self.iterations + 1, pct_start=.1)
+    best, losses, seen, start = copy.deepcopy(average.module.state_dict()), [], 0, time.time()
+    bar = tqdm(total=self.iterations, desc=name, disable=not progress, mininterval=.5)
+    try:
+        for iteration, x in zip(range(1, self.iterations + 1), self.batches()):
+            try: losses.append(self.step(x, optimiser))
+            except TrainingError as e: raise TrainingError(f'{e} at iteration {iteration}; the model keeps its best weights so far. A learning rate below {self.lr} may help') from None
+            schedule.step()
+            average.update_parameters(self.model)
+            bar.set_postfix_str(f'train {sum(losses[-50:])/len(losses[-50:]):.3f}, valid {self.best:.3f} bits/dim', refresh=False)
+            bar.update()
+            if iteration % self.every == 0 or iteration == self.iterations:
+                valid = evaluate(average.module, self.bound, self.valid, repeats=5)['total']
+                if valid < self.best: self.best, best = valid, copy.deepcopy(average.module.state_dict())
+                self.history.append(dict(iteration=iteration, train=sum(losses[seen:])/len(losses[seen:]), valid=valid, seconds=time.time() - start))
+                seen = len(losses)
+                if log: log(self.history[-1])
+    finally:
+        bar.close()
+        self.model.load_state_dict(best)
+    return self.history

@@ -75,15 +75,17 @@ def main(seeds, Ts):
             record['runs'].append(result)
             results.write_text(json.dumps(record, indent=1) + '\n')
             print(f"{result['model']}, {steps_name(result['T'])}, seed {result['seed']}: {result['total']:.3f} bits/dim after {result['seconds']:.0f} s", flush=True)
-    record['cost'] = cost()
-    results.write_text(json.dumps(record, indent=1) + '\n')
     return record
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--show', action='store_true', help='print the committed results')
+    p.add_argument('--cost', action='store_true', help='only measure the cost of a training step again')
     p.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of weights, batches and noise (default: 0 1 2)')
     a = p.parse_args()
-    record = json.loads(results.read_text()) if a.show else main(a.seeds, [10, 50, None])
+    record = json.loads(results.read_text()) if a.show or a.cost else main(a.seeds, [10, 50, None])
+    if not a.show:
+        record['cost'] = cost()
+        results.write_text(json.dumps(record, indent=1) + '\n')
     print(f"\n{record['hardware']}, torch {record['torch']}\n\n{table(record['runs'])}\n")
     print('a training step, in units of ddpm: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()))

@@ -32,11 +32,11 @@ def draw(model, path, times=(0., .25, .5, .75, 1.), n=6000):
         for ax, u in zip(axs[row], times):
             t = torch.full((n,), u)
             ax.scatter(*forward(t).sample().T, s=.6, c=color, linewidths=0)
-            ax.set(xlim=(-4, 4), ylim=(-4, 4), aspect='equal', xticks=[], yticks=[])
+            ax.set(xlim=(-6, 6), ylim=(-6, 6), aspect='equal', xticks=[], yticks=[])
             if row == 0: ax.set_title(f't = {u:g}', fontsize=10)
             inset = ax.inset_axes([.68, .68, .32, .32])
             inset.scatter(*forward.curve(t).T, s=.15, c=color, linewidths=0)
-            inset.set(xticks=[], yticks=[], xlim=(-4, 4), ylim=(-4, 4), aspect='equal')
+            inset.set(xticks=[], yticks=[], xlim=(-9, 9), ylim=(-9, 9), aspect='equal')
         axs[row, 0].set_ylabel(name, fontsize=11)
     fig.savefig(path, dpi=110)
 
