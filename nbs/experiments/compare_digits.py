@@ -3,9 +3,8 @@
     python nbs/experiments/compare_digits.py             # all of it, about half an hour on two CPU cores, one run on each
     python nbs/experiments/compare_digits.py --show      # only print the tables from the committed results
 
-Every run has the settings of `ndm_train` without options. Two more rows ask whether the comparison is fair. `ddpm, wide`: the NDM has a
-second network; would an ordinary diffusion with as many parameters do as well? `ddpm, noise`: is the shared predictor's parameterisation
-the best one for DDPM? `ndm, noise` is then the NDM that shares it.
+Every run has the settings of `ndm_train` without options. The other rows ask whether the comparison is fair. `wide`: the NDM has a second
+network; would an ordinary diffusion with as many parameters do as well? `noise`: is the shared predictor's parameterisation the best one?
 """
 import argparse, json, os, platform
 from pathlib import Path
@@ -13,7 +12,8 @@ from statistics import mean, stdev
 
 results = Path(__file__).parent/'results'/'digits.json'
 models = {'ddpm': dict(preset='ddpm'), 'ndm': dict(preset='ndm'), 'ddpm, wide': dict(preset='ddpm', width=360),
-          'ddpm, noise': dict(preset='ddpm', predictor='noise'), 'ndm, noise': dict(preset='ndm', predictor='noise')}
+          'ddpm, noise': dict(preset='ddpm', predictor='noise'),
+          'ddpm, wide, noise': dict(preset='ddpm', width=360, predictor='noise'), 'ndm, noise': dict(preset='ndm', predictor='noise')}
 
 def steps_name(T): return 'continuous' if T is None else f'T = {T}'
 
@@ -64,26 +64,30 @@ def cost(T=10, iterations=40, rounds=5):
             best[name] = min(best.get(name, float('inf')), time.perf_counter() - start)
     return {name: seconds/best['ddpm'] for name, seconds in best.items()}
 
-def main(seeds, Ts):
+def main(names, seeds, Ts=(10, 50, None)):
+    "Train what is asked for and put it in place of what the record holds for it."
     import torch
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
-    record = dict(hardware=f'{os.cpu_count()} cores of a {platform.machine()} CPU, one thread for each run', torch=torch.__version__, runs=[])
-    jobs = [(name, T, seed) for T in Ts for seed in seeds for name in models]
+    jobs = [(name, T, seed) for T in Ts for seed in seeds for name in names]
+    order = lambda r: (Ts.index(r['T']), r['seed'], list(models).index(r['model']))
+    record = dict(hardware=f'{os.cpu_count()} cores of a {platform.machine()} CPU, one thread for each run', torch=torch.__version__)
+    runs = {(r['model'], r['T'], r['seed']): r for r in (json.loads(results.read_text())['runs'] if results.exists() else [])}
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context('spawn')) as pool:
-        for result in pool.map(run, *zip(*jobs)):
-            record['runs'].append(result)
-            results.write_text(json.dumps(record, indent=1) + '\n')
-            print(f"{result['model']}, {steps_name(result['T'])}, seed {result['seed']}: {result['total']:.3f} bits/dim after {result['seconds']:.0f} s", flush=True)
-    return record
+        for job, result in zip(jobs, pool.map(run, *zip(*jobs))):
+            runs[job] = result
+            results.write_text(json.dumps(record | dict(runs=sorted(runs.values(), key=order)), indent=1) + '\n')
+            print(f"{job[0]}, {steps_name(job[1])}, seed {job[2]}: {result['total']:.3f} bits/dim after {result['seconds']:.0f} s", flush=True)
+    return json.loads(results.read_text())
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--show', action='store_true', help='print the committed results')
     p.add_argument('--cost', action='store_true', help='only measure the cost of a training step again')
+    p.add_argument('--models', nargs='+', default=list(models), choices=list(models), help='only these (default: all)')
     p.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of weights, batches and noise (default: 0 1 2)')
     a = p.parse_args()
-    record = json.loads(results.read_text()) if a.show or a.cost else main(a.seeds, [10, 50, None])
+    record = json.loads(results.read_text()) if a.show or a.cost else main(a.models, a.seeds)
     if not a.show:
         record['cost'] = cost()
         results.write_text(json.dumps(record, indent=1) + '\n')
