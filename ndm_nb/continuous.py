@@ -23,7 +23,7 @@ def generative_drift(
     q = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) if g is None else q.backward_drift(z, g)
 
-# %% ../nbs/11_continuous.ipynb #e83a2eb8
+# %% ../nbs/11_continuous.ipynb #97bfced1
 def continuous_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -33,8 +33,8 @@ def continuous_bound(
     t = antithetic_time(len(check_batch(x)), x) if t is None else check_time(t, x, values=True)
     path = model.forward_process(x)
     q, g = path.flow(t), model.volatility(t)
-    if g.device.type == 'cpu' and not (g > 0).all():
-        raise InputError(f'the volatility is {g.min():.3g} at t={t[g.argmin()]:.3g}; the bound divides by g², so expected g > 0 (use eta > 0)')
+    if not (bad := ~(g > 0) | ~g.isfinite()).logical_not().all():
+        raise InputError(f'the volatility is {g[bad][0]:.3g} at t={t[bad][0]:.3g}; the bound divides by g², so expected g > 0 and finite')
     z = q.sample()
     guess = model.forward_process(model.predictor(z, t)).flow(t)
     mismatch = sum_event((q.backward_drift(z, g) - guess.backward_drift(z, g))**2)

@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['posterior', 'antithetic_time', 'discrete_bound', 'check_steps', 'sample_ancestral']
 
-# %% ../nbs/10_discrete.ipynb #fb0833fa
+# %% ../nbs/10_discrete.ipynb #5652c900
+import math
 import torch
 from torch import Tensor
 from .core import InputError, check_batch, check_time, expand, sum_event
 from .model import Bound, NeuralDiffusion, boundary_terms
 from .paths import Gaussian, Path
 
-# %% ../nbs/10_discrete.ipynb #7ec6a00d
+# %% ../nbs/10_discrete.ipynb #e536e949
 def posterior(
-    path:Path, # `forward_process(x)`, with a schedule
+    path:Path, # `forward_process(x)`; its `schedule` gives $\gamma$
     z:Tensor, # $z_t$, shape `(B, *event)`
     s:Tensor, # the earlier times, shape `(B,)`
     t:Tensor, # the later times, shape `(B,)`
@@ -40,7 +41,7 @@ def antithetic_time(
     order = torch.randperm(n, device=like.device).to(like.dtype)
     return (torch.rand(1, dtype=like.dtype, device=like.device) + order/n) % 1
 
-# %% ../nbs/10_discrete.ipynb #b576827b
+# %% ../nbs/10_discrete.ipynb #63172a99
 def discrete_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -54,7 +55,7 @@ def discrete_bound(
     if t is None: i = (antithetic_time(len(x), x)*steps).floor() + 1
     else:
         i = (check_time(t, x, values=True)*steps).round()
-        if (i < 1).any() or ((i/steps - t).abs() > 1e-5).any(): raise InputError(f't is not on the grid; expected multiples of 1/{steps} in (0, 1]')
+        if (i < 1).any() or ((i - t*steps).abs() > .05).any(): raise InputError(f't is not on the grid; expected multiples of 1/{steps} in (0, 1]')
     s, t = (i - 1)/steps, i/steps
     path = model.forward_process(x)
     z = path(t).sample()
@@ -63,32 +64,32 @@ def discrete_bound(
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, steps * sum_event(((q.mean - p.mean)/q.std)**2)/2, prior, x[0].numel())
 
-# %% ../nbs/10_discrete.ipynb #9f7487bb
+# %% ../nbs/10_discrete.ipynb #5eb175ef
 def check_steps(
     steps, # what should be a number of steps
 )->int: # the number
     "Check that `steps` is a whole number of at least 1; raises `InputError` otherwise."
-    if int(steps) != steps or steps < 1: raise InputError(f'steps={steps}; expected a whole number, at least 1')
+    if not (steps >= 1 and steps < math.inf and int(steps) == steps): raise InputError(f'steps={steps}; expected a whole number, at least 1')
     return int(steps)
 
-# %% ../nbs/10_discrete.ipynb #63525470
+# %% ../nbs/10_discrete.ipynb #66aba301
 @torch.no_grad()
 def sample_ancestral(
     model:NeuralDiffusion,
     shape:tuple, # `(B, *event)`
     steps:int, # number of steps, at least 1; need not be the number trained with
     eta:float=1., # share of DDPM's variance in [0, 1]; 0 is deterministic given the noise
-    noise:Tensor|None=None, # where to start, shape `(B, *event)`; drawn from $\mathcal N(0,I)$ if left out
-    callback=None, # called as `callback(z, t)` before each step and, with $t=0$, at the end
+    noise:Tensor|None=None, # where to start, of the given shape; drawn from $\mathcal N(0,I)$ if left out
+    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and, with $t=0$, at the end
 )->Tensor: # data, shape `(B, *event)`
-    r"Sample from the model by $z_s\sim q(z_s\mid z_t,\hat x)$ from $t=1$ down to 0, then decode."
+    r"Sample by $z_s\sim q(z_s\mid z_t,\hat x)$ from $t=1$ down to 0; then the most probable $x$ given $z_0$."
     steps, _ = check_steps(steps), _check_eta(eta)
-    z = check_batch(noise, 'noise', shape[1:]) if noise is not None else torch.randn(shape, device=_device(model))
+    if noise is not None and noise.shape != torch.Size(shape): raise InputError(f'noise has shape {tuple(noise.shape)}; expected {tuple(shape)}')
+    like = next(model.parameters(), torch.zeros(1))
+    z = check_batch(torch.randn(shape, dtype=like.dtype, device=like.device) if noise is None else noise, 'noise')
     for i in range(steps, 0, -1):
         s, t = z.new_full((len(z),), (i - 1)/steps), z.new_full((len(z),), i/steps)
         if callback: callback(z, t)
         z = posterior(model.forward_process(model.predictor(z, t)), z, s, t, eta).sample()
     if callback: callback(z, s)
     return model.decoder(z).mode
-
-def _device(model): return next((p.device for p in model.parameters()), torch.device('cpu'))

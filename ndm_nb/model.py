@@ -6,16 +6,16 @@
 __all__ = ['DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'GaussianOracle', 'GaussianDecoder', 'level_index', 'Levels',
            'CategoricalDecoder', 'Bound', 'prior_kl', 'NeuralDiffusion', 'boundary_terms']
 
-# %% ../nbs/05_model.ipynb #8ccc138e
+# %% ../nbs/05_model.ipynb #d7caa30f
 import math
 from typing import NamedTuple
 import torch
 from torch import Tensor, nn
-from .core import InputError, expand, sum_event
+from .core import InputError, check_like, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule, Volatility
 
-# %% ../nbs/05_model.ipynb #33221a53
+# %% ../nbs/05_model.ipynb #999b9150
 class DataPredictor(nn.Module):
     r"$\hat x = \mathrm{net}(z,t)$."
     def __init__(self,
@@ -28,9 +28,9 @@ class DataPredictor(nn.Module):
         z:Tensor, # noisy data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
-        return self.net(z, t).to(z.dtype)
+        return check_like(self.net(z, t), z)
 
-# %% ../nbs/05_model.ipynb #e5520a90
+# %% ../nbs/05_model.ipynb #39b88a8b
 class NoisePredictor(nn.Module):
     r"$\hat x = (z - \sigma_t\,\mathrm{net}(z,t))/\alpha_t$, for schedules with $\alpha_t > 0$."
     def __init__(self,
@@ -38,13 +38,18 @@ class NoisePredictor(nn.Module):
         schedule:NoiseSchedule, # the base schedule of the forward process
     ):
         super().__init__()
+        one = next(schedule.parameters(), torch.zeros(1)).new_ones(1)
+        if not (schedule(one)[0] > 0): raise InputError(f'{type(schedule).__name__} has alpha = 0 at t=1, where x cannot be computed from the noise; expected alpha > 0, or use VelocityPredictor')
         self.net, self.schedule = net, schedule
 
-    def forward(self, z, t):
+    def forward(self,
+        z:Tensor, # noisy data, shape `(B, *event)`
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # the guess $\hat x$, shape `(B, *event)`
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
-        return (z - sigma*self.net(z, t).to(z.dtype)) / alpha
+        return (z - sigma*check_like(self.net(z, t), z)) / alpha
 
-# %% ../nbs/05_model.ipynb #5d5fdeaf
+# %% ../nbs/05_model.ipynb #22598c33
 class VelocityPredictor(nn.Module):
     r"$\hat x = (\alpha_t z - \sigma_t\,\mathrm{net}(z,t))/(\alpha_t^2+\sigma_t^2)$, the “v” of arXiv 2202.00512."
     def __init__(self,
@@ -54,11 +59,14 @@ class VelocityPredictor(nn.Module):
         super().__init__()
         self.net, self.schedule = net, schedule
 
-    def forward(self, z, t):
+    def forward(self,
+        z:Tensor, # noisy data, shape `(B, *event)`
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # the guess $\hat x$, shape `(B, *event)`
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
-        return (alpha*z - sigma*self.net(z, t).to(z.dtype)) / (alpha**2 + sigma**2)
+        return (alpha*z - sigma*check_like(self.net(z, t), z)) / (alpha**2 + sigma**2)
 
-# %% ../nbs/05_model.ipynb #96952554
+# %% ../nbs/05_model.ipynb #3e444fdf
 class GaussianOracle(nn.Module):
     r"The exact predictor $\mathbb E[x\mid z_t]$ for data $x\sim\mathcal N(m, s^2)$ and a linear forward process."
     def __init__(self,
@@ -70,7 +78,10 @@ class GaussianOracle(nn.Module):
         self.schedule = schedule
         self.register_buffer('mean', torch.as_tensor(mean)); self.register_buffer('std', torch.as_tensor(std))
 
-    def forward(self, z, t):
+    def forward(self,
+        z:Tensor, # noisy data, shape `(B, *event)`
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # $\mathbb E[x\mid z_t]$, shape `(B, *event)`
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         var = self.std**2
         return self.mean + alpha*var/(alpha**2*var + sigma**2) * (z - alpha*self.mean)
@@ -90,7 +101,7 @@ class GaussianDecoder(nn.Module):
         alpha, sigma = self.schedule(z.new_zeros(1))
         return Gaussian(z/expand(alpha, z), expand((sigma/alpha).log(), z))
 
-# %% ../nbs/05_model.ipynb #5bcad835
+# %% ../nbs/05_model.ipynb #7fdc4b75
 def level_index(
     x:Tensor, # data on the grid, shape `(B, *event)`
     values:Tensor, # the levels in increasing order, evenly spaced, shape `(L,)`
@@ -98,7 +109,7 @@ def level_index(
     "Which level each value is. Raises `InputError` if one is not on the grid."
     spacing = values[1] - values[0]
     index = ((x - values[0])/spacing).round().long().clamp(0, len(values) - 1)
-    off = (x - values[index]).abs() > spacing/100
+    off = ~((x - values[index]).abs() <= spacing/100)    # also true for NaN
     if off.any(): raise InputError(f'x contains the value {x[off][0]:.4g}; expected one of the {len(values)} levels from {values[0]:g} to {values[-1]:g}, {spacing:.4g} apart')
     return index
 

@@ -93,7 +93,7 @@ class ForwardProcess(nn.Module):
     )->Path:
         raise NotImplementedError
 
-# %% ../nbs/04_paths.ipynb #561d5142
+# %% ../nbs/04_paths.ipynb #921f259f
 class GaussianPath(Path):
     r"$q(z_t\mid x) = \mathcal N(\alpha_t F_t,\, \sigma_t^2 I)$ along a curve $F_t$."
     def __init__(self,
@@ -102,11 +102,15 @@ class GaussianPath(Path):
         x:Tensor, # the data it starts from, shape `(B, *event)`
     ): self.schedule, self.curve, self.x = schedule, curve, x
 
-    def __call__(self, t):
+    def __call__(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Gaussian: # mean of shape `(B, *event)`, one standard deviation per sample
         alpha, sigma = (expand(v, self.x) for v in self.schedule(check_time(t, self.x)))
         return Gaussian(alpha*self.curve(t), sigma.log())
 
-    def flow(self, t):
+    def flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Gaussian: # with time derivatives
         (alpha, sigma), (d_alpha, d_sigma) = ([expand(v, self.x) for v in vs] for vs in self.schedule.flow(check_time(t, self.x)))
         F, d_F = self.curve.flow(t)
         return Gaussian(alpha*F, sigma.log(), d_alpha*F + alpha*d_F, d_sigma/sigma)

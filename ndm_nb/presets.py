@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['presets', 'predictors', 'build']
 
-# %% ../nbs/22_presets.ipynb #0d5c2f34
+# %% ../nbs/22_presets.ipynb #c031b40b
+import math
 from .core import InputError
 from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion, NoisePredictor, VelocityPredictor
 from .networks import MLP
@@ -22,7 +23,7 @@ def _ndm(event, gamma, width, depth, terms, **_):
 presets = dict(ddpm=_ddpm, vdm=_vdm, ndm=_ndm)
 predictors = dict(v=VelocityPredictor, noise=NoisePredictor, data=lambda net, schedule: DataPredictor(net))
 
-# %% ../nbs/22_presets.ipynb #b95a9afc
+# %% ../nbs/22_presets.ipynb #43564366
 def build(
     preset:str, # 'ddpm', 'vdm' or 'ndm'
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`
@@ -36,7 +37,11 @@ def build(
     "A complete model by name. Raises `InputError` for a name it does not know."
     if preset not in presets: raise InputError(f'unknown preset {preset!r}; expected one of {", ".join(presets)}')
     if predictor not in predictors: raise InputError(f'unknown predictor {predictor!r}; expected one of {", ".join(predictors)}')
-    if len(gamma) != 2: raise InputError(f'gamma={gamma}; expected two numbers, the γ of the data end and of the noise end')
+    for option, value, least in (('levels', levels, 2), ('width', width, 2), ('depth', depth, 0), ('terms', terms, 1)):
+        if value is not None and not (value >= least and int(value) == value): raise InputError(f'{option}={value}; expected a whole number, at least {least}')
+    if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event): raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
+    if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))): 
+        raise InputError(f'gamma={gamma}; expected two finite numbers, the γ of the data end and of the noise end')
     net = MLP(event, width=width, depth=depth)      # made first, so that it starts the same whatever the forward process
     forward_process = presets[preset](event=tuple(event), gamma=gamma, width=width, depth=depth, terms=terms)
     schedule = forward_process.schedule

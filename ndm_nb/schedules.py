@@ -6,10 +6,11 @@
 __all__ = ['NoiseSchedule', 'VariancePreserving', 'LinearGamma', 'CosineGamma', 'LinearBeta', 'OTSchedule', 'LearnedGamma',
            'Volatility', 'MarkovVolatility']
 
-# %% ../nbs/01_schedules.ipynb #e0f77be1
+# %% ../nbs/01_schedules.ipynb #723496f6
 import math
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from .core import InputError, t_jvp
 
 # %% ../nbs/01_schedules.ipynb #891e6ab7
@@ -88,11 +89,11 @@ class LinearBeta(VariancePreserving):
         B = self.beta_0 + self.beta_min*t + (self.beta_max - self.beta_min)/2 * t**2
         return torch.expm1(B).log()
 
-# %% ../nbs/01_schedules.ipynb #41b8a3dd
+# %% ../nbs/01_schedules.ipynb #a27a3093
 class OTSchedule(NoiseSchedule):
     r"Straight lines from data to noise: $\alpha_t = 1-t$, $\sigma_t = t + (1-t)\delta$ (flow matching, arXiv 2210.02747)."
     def __init__(self,
-        delta:float=0.01, # $\sigma_0$, at least 0
+        delta:float=0.01, # $\sigma_0$, at least 0; with 0 there is no density at $t=0$, and so no bound
     ):
         super().__init__()
         if not 0 <= delta < 1: raise InputError(f'delta={delta}; expected 0 <= delta < 1')
@@ -100,7 +101,7 @@ class OTSchedule(NoiseSchedule):
 
     def forward(self, t): return 1 - t, t + (1 - t)*self.delta
 
-# %% ../nbs/01_schedules.ipynb #10e5ef77
+# %% ../nbs/01_schedules.ipynb #c2a68ec0
 class LearnedGamma(VariancePreserving):
     r"A learned increasing $\gamma$ with fixed end points: a Bernstein polynomial that starts as `LinearGamma`. Derived in this notebook."
     def __init__(self,
@@ -113,8 +114,8 @@ class LearnedGamma(VariancePreserving):
         self.weight = nn.Parameter(torch.zeros(degree))
 
     def gamma(self, t):
-        c = self.weight.softmax(0).cumsum(0)[:-1]
-        c = torch.cat([c.new_zeros(1), c, c.new_ones(1)])   # c_0 = 0 and c_n = 1 exactly
+        c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
+        c = c / c[-1]                                        # c_0 = 0 and c_n = 1 exactly
         t = t[..., None]
         while c.shape[-1] > 1: c = c[..., :-1]*(1 - t) + c[..., 1:]*t
         return self.gamma_min + (self.gamma_max - self.gamma_min)*c[..., 0]
@@ -127,9 +128,9 @@ class Volatility(nn.Module):
     )->Tensor: # $g(t)$, shape `(B,)`
         raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #f453819d
+# %% ../nbs/01_schedules.ipynb #50df62f4
 class MarkovVolatility(Volatility):
-    r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$: with $\eta=1$ the forward process is Markov. Derived in this notebook."
+    r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$: with $\eta=1$ a linear forward process is Markov. Derived in this notebook."
     def __init__(self,
         schedule:NoiseSchedule, # where $\sigma$ and $\gamma$ come from
         eta:float=1., # at least 0: 0 is deterministic, 1 is Markov

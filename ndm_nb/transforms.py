@@ -6,19 +6,19 @@
 __all__ = ['Curve', 'Transform', 'IdentityTransform', 'NetTransform', 'power_basis', 'SeparableCurve', 'SeparableTransform',
            't_jvp']
 
-# %% ../nbs/03_transforms.ipynb #93ac6557
+# %% ../nbs/03_transforms.ipynb #0b35cd48
 import torch
 from torch import Tensor, nn
-from .core import InputError, expand, t_jvp
+from .core import InputError, check_like, expand, t_jvp
 
 # %% ../nbs/03_transforms.ipynb #0b718ec2
 _all_ = ['t_jvp']
 
-# %% ../nbs/03_transforms.ipynb #e3905179
+# %% ../nbs/03_transforms.ipynb #56c08434
 class Curve:
     r"$t \mapsto F(x,t)$ for a fixed batch $x$, with its velocity by forward-mode differentiation."
     def __init__(self,
-        f, # a function of `t`
+        f, # a function of times `(B,)` that returns points `(B, *event)`
     ): self.f = f
 
     def __call__(self,
@@ -45,7 +45,7 @@ class IdentityTransform(Transform):
     "$F(x,t) = x$."
     def forward(self, x): return Curve(lambda t: x)
 
-# %% ../nbs/03_transforms.ipynb #81e3f863
+# %% ../nbs/03_transforms.ipynb #11b7d690
 class NetTransform(Transform):
     r"$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$ (arXiv 2310.08337, pinned at $x$)."
     def __init__(self,
@@ -54,7 +54,7 @@ class NetTransform(Transform):
         super().__init__()
         self.net = net
 
-    def forward(self, x): return Curve(lambda t: x + expand(t, x)*self.net(x, t))
+    def forward(self, x): return Curve(lambda t: x + expand(t, x)*check_like(self.net(x, t), x, 'the network of NetTransform'))
 
 # %% ../nbs/03_transforms.ipynb #5961fe0e
 def power_basis(
@@ -64,7 +64,7 @@ def power_basis(
     if K < 1: raise InputError(f'K={K}; expected at least 1 basis function')
     return lambda t: torch.stack([t**k for k in range(1, K + 1)], 1)
 
-# %% ../nbs/03_transforms.ipynb #1a354954
+# %% ../nbs/03_transforms.ipynb #3e768fdb
 class SeparableCurve(Curve):
     r"$x + \sum_k b_k(t)\,h_k$: the network has already run, time costs nothing."
     def __init__(self,
@@ -73,13 +73,13 @@ class SeparableCurve(Curve):
         basis, # times `(B,)` to coefficients `(B, K)`
     ): self.x, self.h, self.basis = x, h, basis
 
-    def _blend(self, b): return torch.einsum('bk,bk...->b...', b, self.h)
+    def _blend(self, b): return (expand(b, self.h)*self.h).sum(1)
     def __call__(self, t): return self.x + self._blend(self.basis(t))
     def flow(self, t):
         b, d_b = t_jvp(self.basis, t)
         return self.x + self._blend(b), self._blend(d_b)
 
-# %% ../nbs/03_transforms.ipynb #ee189e94
+# %% ../nbs/03_transforms.ipynb #638b7a32
 class SeparableTransform(Transform):
     r"$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one pass of the network gives $F$ and $\dot F$ at every $t$. Derived in this notebook."
     def __init__(self,
@@ -90,7 +90,7 @@ class SeparableTransform(Transform):
         self.net, self.basis = net, power_basis(basis) if isinstance(basis, int) else basis
 
     def forward(self, x):
-        h = self.net(x)
-        if h.ndim != x.ndim + 1 or h.shape[2:] != x.shape[1:]:
-            raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; expected (B, K, {", ".join(map(str, x.shape[1:]))})')
-        return SeparableCurve(x, h, self.basis)
+        h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
+        if h.shape != (len(x), K, *x.shape[1:]):
+            raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; expected {(len(x), K, *x.shape[1:])}, the second for the {K} terms of the basis')
+        return SeparableCurve(x, h.to(x.dtype), self.basis)

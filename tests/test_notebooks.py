@@ -27,6 +27,7 @@ def headless(monkeypatch):
 @pytest.mark.parametrize('path', paths, ids=[str(p.relative_to(notebooks).with_suffix('')) for p in paths])
 def test_notebook(path, monkeypatch):
     monkeypatch.chdir(path.parent)
+    monkeypatch.syspath_prepend(str(path.parent))
     namespace, module = {'__name__': '__main__'}, None
     for number, cell in enumerate(read_nb(path).cells):
         if cell.cell_type != 'code' or 'nbdev_export'+'(' in cell.source: continue
