@@ -19,6 +19,7 @@ def readme():
     for i, cell in enumerate(nb.cells):
         if re.search(r'^#\|\s*echo:\s*false', cell.source, re.M):      # only what it shows
             nb.cells[i] = nbformat.v4.new_markdown_cell('\n\n'.join(out.data['text/markdown'] for out in cell.outputs))
+    nb.metadata.language_info = {'name': 'python'}
     body, resources = MarkdownExporter().from_notebook_node(nb)
     assert not resources.get('outputs'), 'index.ipynb shows pictures from files under nbs/images, not as outputs'
     body = re.sub(r'\n\s*\n\s*\n+', '\n\n', body)

@@ -47,6 +47,12 @@ def table(runs):
             lines.append(f"| {steps_name(T)} | {name} | {terms} | {pm([r['total'] for r in rows])} | {'' if name == 'ddpm' else pm(gain)} | {rows[0]['parameters']:,} |")
     return '\n'.join(lines)
 
+def average(runs, T, name, what='total'): return mean(r[what] for r in runs if r['T'] == T and r['model'] == name)
+
+def best(runs, T, kind):
+    "The model of a kind ('ddpm' or 'ndm') that does best on the validation split."
+    return min((name for name in models if name.startswith(kind)), key=lambda name: average(runs, T, name, 'valid'))
+
 def cost(T=10, iterations=40, rounds=5):
     "Seconds per training step of each model as a multiple of `ddpm`'s: taken in turns, one thread, the best of several rounds."
     import time
