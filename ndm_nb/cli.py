@@ -6,8 +6,8 @@
 __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_device', 'run_folder', 'save_run', 'load_run',
            'ndm_train', 'format_table', 'sample_run', 'ndm_sample', 'ndm_eval', 'console']
 
-# %% ../nbs/23_cli.ipynb #20867e5f
-import json, math, shutil, sys
+# %% ../nbs/23_cli.ipynb #07eb7fb4
+import json, shutil, sys, tempfile
 from pathlib import Path
 import torch
 from torch import Tensor
@@ -137,7 +137,7 @@ def ndm_train(
     print(format_table(results))
     return results
 
-# %% ../nbs/23_cli.ipynb #f10ab412
+# %% ../nbs/23_cli.ipynb #703c7c59
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
@@ -148,10 +148,9 @@ def _train_one(trainer, config, folder, splits):
     metrics |= dict(parameters=sum(p.numel() for p in model.parameters()), seconds=history[-1]['seconds'], valid=trainer.best)
     samples = sample_run(model, config, 64 if len(splits.event) > 1 else 2000)
     save_run(partial, config, model, history, metrics, samples)
-    old = folder.with_name(folder.name + '.old')
-    if folder.exists(): folder.rename(old)
-    partial.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as old:
+        if folder.exists(): folder.rename(Path(old)/folder.name)
+        partial.rename(folder)
     return metrics
 
 # %% ../nbs/23_cli.ipynb #ed8ae8f1
@@ -218,12 +217,13 @@ def ndm_eval(
     print(format_table({config['model']['preset']: metrics}))
     return metrics
 
-# %% ../nbs/23_cli.ipynb #3f9d52a7
+# %% ../nbs/23_cli.ipynb #9568b67e
 def console(
     func, # a function whose parameters are documented by comments
 ): # a function that reads `sys.argv`
     "A console script from a function."
     def main(argv=None):
+        "Parse the arguments and call the function; end a slip with one line and a status."
         from fastcore.script import anno_parser
         args = vars(anno_parser(func, func.__name__).parse_args(argv))
         try: func(**{k: v for k, v in args.items() if k not in ('pdb', 'xtra')})

@@ -46,9 +46,10 @@ def eight_gaussians(
     centre = 4*np.stack([np.cos(angle), np.sin(angle)], 1)
     return (centre + .5*rng.standard_normal((n, 2))) / math.sqrt(2)
 
-# %% ../nbs/06_data.ipynb #0c2a9139
+# %% ../nbs/06_data.ipynb #c077060e
 def _sklearn(name, scale, shift, columns=(0, 1), **kwargs):
     def make(n, rng):
+        "Points from scikit-learn's generator, moved and scaled."
         import sklearn.datasets
         x, _ = getattr(sklearn.datasets, name)(n, random_state=int(rng.integers(2**31)), **kwargs)
         return (x[:, columns] - shift) * scale

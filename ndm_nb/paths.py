@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['Marginal', 'Gaussian', 'Path', 'ForwardProcess', 'GaussianPath', 'LinearForward', 'NeuralForward']
 
-# %% ../nbs/04_paths.ipynb #13607925
+# %% ../nbs/04_paths.ipynb #149caf6d
 import math
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 from .core import InputError, check_batch, check_time, expand, sum_event
 from .schedules import NoiseSchedule
@@ -23,7 +24,7 @@ class Marginal:
         r"$f_B = f - \tfrac12 g^2\,\nabla_z\log q$: the drift of the SDE that runs from noise to data."
         return self.velocity(z) - expand(g**2, z)/2 * self.score(z)
 
-# %% ../nbs/04_paths.ipynb #8ce5aa72
+# %% ../nbs/04_paths.ipynb #85031f8c
 class Gaussian(Marginal):
     r"$q(z_t\mid x) = \mathcal N(\mu, \sigma^2)$, independent in every dimension."
     def __init__(self,
@@ -52,24 +53,28 @@ class Gaussian(Marginal):
         r"The noise that `z` was made of: $\varepsilon = (z-\mu)/\sigma$."
         return (z - self.mean) / self.std
 
-    def log_prob(self,
-        z:Tensor, # shape `(B, *event)`
-    )->Tensor: # nats, shape `(B,)`
-        r"$\log q(z\mid x)$, summed over the event."
-        return -sum_event(self.noise(z)**2/2 + self.log_std + math.log(2*math.pi)/2)
+# %% ../nbs/04_paths.ipynb #2a270774
+@patch
+def log_prob(self:Gaussian,
+    z:Tensor, # shape `(B, *event)`
+)->Tensor: # nats, shape `(B,)`
+    r"$\log q(z\mid x)$, summed over the event."
+    return -sum_event(self.noise(z)**2/2 + self.log_std + math.log(2*math.pi)/2)
 
-    def score(self,
-        z:Tensor, # shape `(B, *event)`
-    )->Tensor: # shape `(B, *event)`
-        r"$\nabla_z\log q(z\mid x) = -(z-\mu)/\sigma^2$."
-        return -self.noise(z) / self.std
+@patch
+def score(self:Gaussian,
+    z:Tensor, # shape `(B, *event)`
+)->Tensor: # shape `(B, *event)`
+    r"$\nabla_z\log q(z\mid x) = -(z-\mu)/\sigma^2$."
+    return -self.noise(z) / self.std
 
-    def velocity(self,
-        z:Tensor, # shape `(B, *event)`
-    )->Tensor: # shape `(B, *event)`
-        r"$f(z,t,x) = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu)$."
-        if self.d_mean is None: raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
-        return self.d_mean + self.d_log_std*(z - self.mean)
+@patch
+def velocity(self:Gaussian,
+    z:Tensor, # shape `(B, *event)`
+)->Tensor: # shape `(B, *event)`
+    r"$f(z,t,x) = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu)$; only for a marginal made by `path.flow(t)`."
+    if self.d_mean is None: raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
+    return self.d_mean + self.d_log_std*(z - self.mean)
 
 # %% ../nbs/04_paths.ipynb #7e581281
 class Path:
@@ -93,7 +98,7 @@ class ForwardProcess(nn.Module):
     )->Path:
         raise NotImplementedError
 
-# %% ../nbs/04_paths.ipynb #921f259f
+# %% ../nbs/04_paths.ipynb #0a8a5853
 class GaussianPath(Path):
     r"$q(z_t\mid x) = \mathcal N(\alpha_t F_t,\, \sigma_t^2 I)$ along a curve $F_t$."
     def __init__(self,
@@ -111,6 +116,7 @@ class GaussianPath(Path):
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Gaussian: # with time derivatives
+        r"$q(z_t\mid x)$ with $\dot\mu = \dot\alpha F + \alpha\dot F$ and $\dot\sigma/\sigma$."
         (alpha, sigma), (d_alpha, d_sigma) = ([expand(v, self.x) for v in vs] for vs in self.schedule.flow(check_time(t, self.x)))
         F, d_F = self.curve.flow(t)
         return Gaussian(alpha*F, sigma.log(), d_alpha*F + alpha*d_F, d_sigma/sigma)

@@ -34,16 +34,20 @@ class NoiseSchedule(nn.Module):
         r"$(\alpha_t, \sigma_t)$ and their time derivatives."
         return t_jvp(self.forward, t)
 
-# %% ../nbs/01_schedules.ipynb #8fae56f5
+# %% ../nbs/01_schedules.ipynb #7099ac64
 class VariancePreserving(NoiseSchedule):
     r"$\alpha_t^2 + \sigma_t^2 = 1$. A subclass defines `gamma`."
     def forward(self, t):
         gamma = self.gamma(t)
         return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
 
-    def gamma(self, t): raise NotImplementedError
+    def gamma(self,
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # $\gamma_t$, shape `(B,)`
+        r"$\gamma_t$, increasing."
+        raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #90ea39cf
+# %% ../nbs/01_schedules.ipynb #c6f3740b
 class LinearGamma(VariancePreserving):
     r"$\gamma_t$ linear in $t$ (VDM, arXiv 2107.00630)."
     def __init__(self,
@@ -53,13 +57,15 @@ class LinearGamma(VariancePreserving):
         super().__init__()
         self.gamma_min, self.gamma_max = _check_gamma(gamma_min, gamma_max)
 
-    def gamma(self, t): return self.gamma_min + (self.gamma_max - self.gamma_min)*t
+    def gamma(self, t):
+        "A straight line."
+        return self.gamma_min + (self.gamma_max - self.gamma_min)*t
 
 def _check_gamma(gamma_min, gamma_max):
     if not gamma_min < gamma_max: raise InputError(f'gamma_min={gamma_min}, gamma_max={gamma_max}; expected gamma_min < gamma_max, since γ grows from data to noise')
     return float(gamma_min), float(gamma_max)
 
-# %% ../nbs/01_schedules.ipynb #e03c2e6c
+# %% ../nbs/01_schedules.ipynb #4567386c
 class CosineGamma(VariancePreserving):
     r"$\alpha = \cos\theta_t$, $\sigma = \sin\theta_t$ with $\theta_t$ linear in $t$ (arXiv 2102.09672), cut at given end points."
     def __init__(self,
@@ -70,9 +76,11 @@ class CosineGamma(VariancePreserving):
         gamma_min, gamma_max = _check_gamma(gamma_min, gamma_max)
         self.start, self.end = (math.atan(math.exp(g/2)) for g in (gamma_min, gamma_max))
 
-    def gamma(self, t): return 2 * torch.tan(self.start + (self.end - self.start)*t).log()
+    def gamma(self, t):
+        r"$2\log\tan\theta_t$."
+        return 2 * torch.tan(self.start + (self.end - self.start)*t).log()
 
-# %% ../nbs/01_schedules.ipynb #0cea94bb
+# %% ../nbs/01_schedules.ipynb #d7b73e15
 class LinearBeta(VariancePreserving):
     r"DDPM's schedule in continuous time: $\alpha_t^2 = e^{-B_t}$ with $\dot B_t$ linear (arXiv 2006.11239)."
     def __init__(self,
@@ -86,6 +94,7 @@ class LinearBeta(VariancePreserving):
         self.beta_min, self.beta_max, self.beta_0 = beta_min, beta_max, beta_0
 
     def gamma(self, t):
+        r"$\log(e^{B_t} - 1)$."
         B = self.beta_0 + self.beta_min*t + (self.beta_max - self.beta_min)/2 * t**2
         return torch.expm1(B).log()
 
@@ -101,7 +110,7 @@ class OTSchedule(NoiseSchedule):
 
     def forward(self, t): return 1 - t, t + (1 - t)*self.delta
 
-# %% ../nbs/01_schedules.ipynb #c2a68ec0
+# %% ../nbs/01_schedules.ipynb #eb6e45fe
 class LearnedGamma(VariancePreserving):
     r"A learned increasing $\gamma$ with fixed end points: a Bernstein polynomial that starts as `LinearGamma`. Derived in this notebook."
     def __init__(self,
@@ -114,6 +123,7 @@ class LearnedGamma(VariancePreserving):
         self.weight = nn.Parameter(torch.zeros(degree))
 
     def gamma(self, t):
+        "The polynomial, by de Casteljau's algorithm."
         c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
         c = c / c[-1]                                        # c_0 = 0 and c_n = 1 exactly
         t = t[..., None]

@@ -118,7 +118,7 @@ def step(self:Trainer,
     optimiser.step()
     return value
 
-# %% ../nbs/20_training.ipynb #72edbca1
+# %% ../nbs/20_training.ipynb #ce4114af
 @patch
 def fit(self:Trainer,
     log=None, # called with each entry of the history, a dict
@@ -140,7 +140,7 @@ def fit(self:Trainer,
             except TrainingError as e: raise TrainingError(f'{e} at iteration {iteration}; the model keeps its best weights so far. A learning rate below {self.lr} may help') from None
             schedule.step()
             average.update_parameters(self.model)
-            bar.set_postfix_str(f'train {sum(losses[-50:])/len(losses[-50:]):.3f}, valid {self.best:.3f} bits/dim', refresh=False)
+            bar.set_postfix_str(f'train {sum(losses[-50:])/len(losses[-50:]):.3f}' + (f', valid {self.best:.3f}' if self.history else '') + ' bits/dim', refresh=False)
             bar.update()
             if iteration % self.every == 0 or iteration == self.iterations:
                 valid = evaluate(average.module, self.bound, self.valid, repeats=5)['total']

@@ -64,7 +64,7 @@ def power_basis(
     if K < 1: raise InputError(f'K={K}; expected at least 1 basis function')
     return lambda t: torch.stack([t**k for k in range(1, K + 1)], 1)
 
-# %% ../nbs/03_transforms.ipynb #3e768fdb
+# %% ../nbs/03_transforms.ipynb #f8e1277b
 class SeparableCurve(Curve):
     r"$x + \sum_k b_k(t)\,h_k$: the network has already run, time costs nothing."
     def __init__(self,
@@ -76,6 +76,7 @@ class SeparableCurve(Curve):
     def _blend(self, b): return (expand(b, self.h)*self.h).sum(1)
     def __call__(self, t): return self.x + self._blend(self.basis(t))
     def flow(self, t):
+        r"$F(x,t)$ and $\partial_t F(x,t)$, both in closed form."
         b, d_b = t_jvp(self.basis, t)
         return self.x + self._blend(b), self._blend(d_b)
 
