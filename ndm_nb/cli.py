@@ -56,7 +56,7 @@ def run_folder(
         raise InputError(f'{partial} exists and is not an unfinished run; expected another --name or --out')
     return folder
 
-# %% ../nbs/23_cli.ipynb #12cbaf0d
+# %% ../nbs/23_cli.ipynb #bd2163c3
 def save_run(
     folder:Path, # where to, an existing folder
     config:dict, # with the arguments of `build` under 'model'
@@ -75,7 +75,7 @@ def save_run(
     plot_samples(samples, ax); fig.savefig(folder/'samples.png', dpi=120); plt.close(fig)
     fig, ax = plt.subplots(figsize=(6, 3.5), layout='constrained')
     for name in ('train', 'valid'): ax.plot([h['iteration'] for h in history], [h[name] for h in history], label=name)
-    ax.set(xlabel='iteration', ylabel='bits/dim', yscale='log' if min(h[n] for h in history for n in ('train', 'valid')) > 0 else 'linear'); ax.legend()
+    ax.set(xlabel='iteration', ylabel='bits/dim'); ax.legend()
     fig.savefig(folder/'loss.png', dpi=120); plt.close(fig)
 
 def _write_json(path, value): path.write_text(json.dumps(value, indent=2) + '\n')

@@ -23,7 +23,7 @@ def generative_drift(
     q = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) if g is None else q.backward_drift(z, g)
 
-# %% ../nbs/11_continuous.ipynb #97bfced1
+# %% ../nbs/11_continuous.ipynb #12b18ef2
 def continuous_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -33,7 +33,8 @@ def continuous_bound(
     t = antithetic_time(len(check_batch(x)), x) if t is None else check_time(t, x, values=True)
     path = model.forward_process(x)
     q, g = path.flow(t), model.volatility(t)
-    if not (bad := ~(g > 0) | ~g.isfinite()).logical_not().all():
+    bad = ~(g > 0) | ~g.isfinite()
+    if bad.any():
         raise InputError(f'the volatility is {g[bad][0]:.3g} at t={t[bad][0]:.3g}; the bound divides by g², so expected g > 0 and finite')
     z = q.sample()
     guess = model.forward_process(model.predictor(z, t)).flow(t)

@@ -41,7 +41,7 @@ def antithetic_time(
     order = torch.randperm(n, device=like.device).to(like.dtype)
     return (torch.rand(1, dtype=like.dtype, device=like.device) + order/n) % 1
 
-# %% ../nbs/10_discrete.ipynb #63172a99
+# %% ../nbs/10_discrete.ipynb #234b269a
 def discrete_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -52,7 +52,7 @@ def discrete_bound(
     r"The bound on $-\log p(x)$ with $T$ steps, at one random step for each sample (NDM, arXiv 2310.08337)."
     check_batch(x); _check_eta(eta, '0 <')
     steps = check_steps(steps)
-    if t is None: i = (antithetic_time(len(x), x)*steps).floor() + 1
+    if t is None: i = (antithetic_time(len(x), x)*steps).floor().clamp(max=steps - 1) + 1      # rounding must not lead past T
     else:
         i = (check_time(t, x, values=True)*steps).round()
         if (i < 1).any() or ((i - t*steps).abs() > .05).any(): raise InputError(f't is not on the grid; expected multiples of 1/{steps} in (0, 1]')

@@ -23,7 +23,7 @@ def _ndm(event, gamma, width, depth, terms, **_):
 presets = dict(ddpm=_ddpm, vdm=_vdm, ndm=_ndm)
 predictors = dict(v=VelocityPredictor, noise=NoisePredictor, data=lambda net, schedule: DataPredictor(net))
 
-# %% ../nbs/22_presets.ipynb #43564366
+# %% ../nbs/22_presets.ipynb #827968eb
 def build(
     preset:str, # 'ddpm', 'vdm' or 'ndm'
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`
@@ -40,7 +40,7 @@ def build(
     for option, value, least in (('levels', levels, 2), ('width', width, 2), ('depth', depth, 0), ('terms', terms, 1)):
         if value is not None and not (value >= least and int(value) == value): raise InputError(f'{option}={value}; expected a whole number, at least {least}')
     if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event): raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
-    if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))): 
+    if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
         raise InputError(f'gamma={gamma}; expected two finite numbers, the γ of the data end and of the noise end')
     net = MLP(event, width=width, depth=depth)      # made first, so that it starts the same whatever the forward process
     forward_process = presets[preset](event=tuple(event), gamma=gamma, width=width, depth=depth, terms=terms)
