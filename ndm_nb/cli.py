@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_device', 'run_folder', 'save_run', 'load_run',
-           'ndm_train', 'format_table', 'sample_run', 'ndm_sample', 'ndm_eval', 'console']
+           'ndm_train', 'format_table', 'default_steps', 'sample_run', 'ndm_sample', 'ndm_eval', 'console']
 
 # %% ../nbs/23_cli.ipynb #07eb7fb4
 import json, shutil, sys, tempfile
@@ -137,7 +137,7 @@ def ndm_train(
     print(format_table(results))
     return results
 
-# %% ../nbs/23_cli.ipynb #703c7c59
+# %% ../nbs/23_cli.ipynb #b4a4a196
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
@@ -146,7 +146,7 @@ def _train_one(trainer, config, folder, splits):
     model, device = trainer.model, trainer.device
     metrics = evaluate(model, trainer.bound, splits.test.to(device))
     metrics |= dict(parameters=sum(p.numel() for p in model.parameters()), seconds=history[-1]['seconds'], valid=trainer.best)
-    samples = sample_run(model, config, 64 if len(splits.event) > 1 else 2000)
+    samples = sample_run(model, config, 64 if len(splits.event) > 1 else 2000, default_steps(config))
     save_run(partial, config, model, history, metrics, samples)
     with tempfile.TemporaryDirectory(dir=folder.parent) as old:
         if folder.exists(): folder.rename(Path(old)/folder.name)
@@ -164,21 +164,28 @@ def format_table(
     widths = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) for row in rows)
 
-# %% ../nbs/23_cli.ipynb #2c203135
+# %% ../nbs/23_cli.ipynb #36c822d0
+def default_steps(
+    config:dict, # as `load_run` returns it
+)->int: # what the model was trained with, or 100 for continuous time
+    "The number of steps to sample with if nobody says otherwise."
+    return config['T'] or 100
+
+# %% ../nbs/23_cli.ipynb #5175b675
 def sample_run(
     model:NeuralDiffusion, # as `load_run` returns it
     config:dict, # likewise
     n:int, # number of samples
-    steps:int|None=None, # by default what the model was trained with, or 100 for continuous time
+    steps:int, # number of steps
     eta:float=1., # share of DDPM's noise in each step
     seed:int=0, # of the noise
 )->Tensor: # data, shape `(n, *event)`
     "Reseed and draw samples from a trained model, on the device where it is."
     if n < 1: raise InputError(f'n={n}; expected at least 1')
     torch.manual_seed(check_seed(seed))
-    return sample_ancestral(model.eval(), (n, *config['model']['event']), steps or config['T'] or 100, eta)
+    return sample_ancestral(model.eval(), (n, *config['model']['event']), steps, eta)
 
-# %% ../nbs/23_cli.ipynb #f3deacec
+# %% ../nbs/23_cli.ipynb #fffe30f6
 def ndm_sample(
     run:str, # a folder that ndm_train wrote
     n:int=64, # number of samples
@@ -192,7 +199,8 @@ def ndm_sample(
     import matplotlib.pyplot as plt
     if steps is not None: check_steps(steps)
     model, config = load_run(run, parse_device(device))
-    out = Path(out or Path(run)/f"samples-n{n}-steps{steps or config['T'] or 100}.png")
+    steps = steps or default_steps(config)
+    out = Path(out or Path(run)/f"samples-n{n}-steps{steps}.png")
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
     if not out.parent.is_dir(): raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
     x = sample_run(model, config, n, steps, eta, seed)

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['generative_drift', 'continuous_bound']
 
-# %% ../nbs/11_continuous.ipynb #95ee4ca6
-import torch
+# %% ../nbs/11_continuous.ipynb #6582364a
 from torch import Tensor
 from .core import InputError, check_batch, check_time, sum_event
 from .discrete import antithetic_time

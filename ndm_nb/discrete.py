@@ -13,24 +13,25 @@ from .core import InputError, check_batch, check_time, expand, sum_event
 from .model import Bound, NeuralDiffusion, boundary_terms
 from .paths import Gaussian, Path
 
-# %% ../nbs/10_discrete.ipynb #e536e949
+# %% ../nbs/10_discrete.ipynb #813e1c92
 def posterior(
     path:Path, # `forward_process(x)`; its `schedule` gives $\gamma$
     z:Tensor, # $z_t$, shape `(B, *event)`
     s:Tensor, # the earlier times, shape `(B,)`
     t:Tensor, # the later times, shape `(B,)`
     eta:float=1., # share of DDPM's variance: 0 is deterministic (DDIM), 1 is DDPM
+    q_t:Gaussian|None=None, # `path(t)`, if it has been computed already
 )->Gaussian: # $q(z_s\mid z_t,x)$
     r"$q(z_s\mid z_t,x)$ with variance $-\eta\,\sigma_s^2\,\mathrm{expm1}(\gamma_s-\gamma_t)$ (NDM, arXiv 2310.08337; DDIM, arXiv 2010.02502)."
     _check_eta(eta)
     if s.device.type == 'cpu' and (s > t).any(): raise InputError(f's is later than t for {int((s > t).sum())} of {len(t)} samples; expected s <= t')
-    q_s, q_t = path(s), path(t)
+    q_s, q_t = path(s), path(t) if q_t is None else q_t
     fresh = -eta*torch.expm1(path.schedule.gamma(s) - path.schedule.gamma(t))   # share of the variance that is drawn afresh
     fresh, old = expand(fresh, z), expand(1 - fresh, z)
     return Gaussian(q_s.mean + old.sqrt()*q_s.std*q_t.noise(z), q_s.log_std + fresh.log()/2)
 
-def _check_eta(eta, low='0 <='):
-    if not (0 < eta <= 1 or (eta == 0 and low == '0 <=')): raise InputError(f'eta={eta}; expected {low} eta <= 1')
+def _check_eta(eta, positive=False):
+    if not 0 <= eta <= 1 or (positive and eta == 0): raise InputError(f'eta={eta}; expected 0 {"<" if positive else "<="} eta <= 1')
 
 # %% ../nbs/10_discrete.ipynb #539baaaa
 def antithetic_time(
@@ -41,7 +42,7 @@ def antithetic_time(
     order = torch.randperm(n, device=like.device).to(like.dtype)
     return (torch.rand(1, dtype=like.dtype, device=like.device) + order/n) % 1
 
-# %% ../nbs/10_discrete.ipynb #234b269a
+# %% ../nbs/10_discrete.ipynb #2c45ffb2
 def discrete_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -50,7 +51,7 @@ def discrete_bound(
     eta:float=1., # share of DDPM's variance, in (0, 1]; at 0 the divergence is infinite
 )->Bound: # unbiased estimates, nats
     r"The bound on $-\log p(x)$ with $T$ steps, at one random step for each sample (NDM, arXiv 2310.08337)."
-    check_batch(x); _check_eta(eta, '0 <')
+    check_batch(x); _check_eta(eta, positive=True)
     steps = check_steps(steps)
     if t is None: i = (antithetic_time(len(x), x)*steps).floor().clamp(max=steps - 1) + 1      # rounding must not lead past T
     else:
@@ -58,8 +59,9 @@ def discrete_bound(
         if (i < 1).any() or ((i - t*steps).abs() > .05).any(): raise InputError(f't is not on the grid; expected multiples of 1/{steps} in (0, 1]')
     s, t = (i - 1)/steps, i/steps
     path = model.forward_process(x)
-    z = path(t).sample()
-    q = posterior(path, z, s, t, eta)
+    q_t = path(t)
+    z = q_t.sample()
+    q = posterior(path, z, s, t, eta, q_t)
     p = posterior(model.forward_process(model.predictor(z, t)), z, s, t, eta)
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, steps * sum_event(((q.mean - p.mean)/q.std)**2)/2, prior, x[0].numel())

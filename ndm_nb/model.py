@@ -200,11 +200,11 @@ class NeuralDiffusion(nn.Module):
         super().__init__()
         self.forward_process, self.predictor, self.volatility, self.decoder = forward_process, predictor, volatility, decoder
 
-# %% ../nbs/05_model.ipynb #af9bee00
+# %% ../nbs/05_model.ipynb #7f15dee6
 def boundary_terms(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
-    path:Path, # `model.forward_process(x)`, if it has been computed already
+    path:Path, # `model.forward_process(x)`
 )->tuple: # reconstruction and prior, each in nats and of shape `(B,)`
     "The two terms of the bound at the ends of time, the same in discrete and continuous time."
     t = x.new_zeros(len(x))

@@ -23,7 +23,9 @@ def bound_for(
     "The bound to train and evaluate with."
     return continuous_bound if steps is None else partial(discrete_bound, steps=check_steps(steps))
 
-# %% ../nbs/20_training.ipynb #e9a2bfbe
+# %% ../nbs/20_training.ipynb #2d21f7cf
+_terms = ('reconstruction', 'diffusion', 'prior')
+
 @torch.no_grad()
 def evaluate(
     model:NeuralDiffusion,
@@ -41,10 +43,10 @@ def evaluate(
         torch.manual_seed(seed)
         for _ in range(repeats):
             parts = [bound(model, part) for part in x.split(batch)]
-            passes.append(torch.stack([torch.cat([getattr(b, term) for b in parts]) for term in ('reconstruction', 'diffusion', 'prior', 'total')]).cpu().double())
+            passes.append(torch.stack([torch.cat([getattr(b, term) for b in parts]) for term in (*_terms, 'total')]).cpu().double())
     model.train(training)
     per_sample = torch.stack(passes).mean(0) / (x[0].numel()*math.log(2))
-    result = dict(zip(('reconstruction', 'diffusion', 'prior', 'total'), per_sample.mean(1).tolist()))
+    result = dict(zip((*_terms, 'total'), per_sample.mean(1).tolist()))
     return result | dict(stderr=(per_sample[3].std()/len(x)**.5).item())
 
 # %% ../nbs/20_training.ipynb #776f4cc4
@@ -99,7 +101,7 @@ def batches(self:Trainer):
         for index in torch.randperm(len(self.train), device=self.device).split(self.batch):
             if len(index) == self.batch: yield self.train[index]
 
-# %% ../nbs/20_training.ipynb #2fc900c9
+# %% ../nbs/20_training.ipynb #b7a8d8c1
 @patch
 def step(self:Trainer,
     x:Tensor, # a batch
@@ -109,7 +111,7 @@ def step(self:Trainer,
     bound = self.bound(self.model, x)
     loss = bound.bits_per_dim.mean()
     if not math.isfinite(value := loss.item()):
-        bad = [term for term in ('reconstruction', 'diffusion', 'prior') if not torch.isfinite(getattr(bound, term)).all()]
+        bad = [term for term in _terms if not torch.isfinite(getattr(bound, term)).all()]
         raise TrainingError(f'the {" and the ".join(bad)} term is not finite')
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
