@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_device', 'run_folder', 'save_run', 'load_run',
-           'ndm_train', 'format_table', 'default_steps', 'sample_run', 'ndm_sample', 'ndm_eval', 'console']
+           'ndm_train', 'format_table', 'default_steps', 'sample_run', 'plot_trajectories', 'ndm_sample', 'ndm_eval',
+           'console']
 
-# %% ../nbs/23_cli.ipynb #07eb7fb4
+# %% ../nbs/23_cli.ipynb #4f1bb2f5
 import json, shutil, sys, tempfile
 from pathlib import Path
 import torch
@@ -15,8 +16,10 @@ import ndm_nb
 from .core import InputError
 from .data import dataset, plot_samples
 from .discrete import check_steps, sample_ancestral
+from .likelihood import evaluate_ode
 from .model import NeuralDiffusion
 from .presets import build
+from .sampling import Trajectory, count_nfe, find_sampler, sample_ode, sample_sde
 from .training import Trainer, TrainingError, bound_for, check_seed, evaluate
 
 # %% ../nbs/23_cli.ipynb #8087bcdd
@@ -98,12 +101,12 @@ def load_run(
     except (SafetensorError, RuntimeError) as e: raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
     return model.to(device).eval(), config
 
-# %% ../nbs/23_cli.ipynb #8441ea42
+# %% ../nbs/23_cli.ipynb #52e90f36
 def ndm_train(
-    preset:str='ndm', # the model to train: ddpm, vdm or ndm
+    preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, nfdm, nfdm_flow or nfdm_paper
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
     data:str='digits', # the data set: digits, checkerboard, eight_gaussians, two_moons, circles or swiss_roll
-    T:str='10', # number of steps; 'inf' for continuous time
+    T:str='', # number of steps; 'inf' for continuous time; by default 10 for ddpm, vdm and ndm, else inf
     iterations:int=2500, # number of gradient steps
     batch:int=128, # samples per gradient step
     lr:float=2e-3, # the largest learning rate
@@ -115,17 +118,19 @@ def ndm_train(
     depth:int=3, # number of residual blocks of the networks
     gamma_min:float=-7., # γ at the data end, -log of its signal-to-noise ratio
     gamma_max:float=4., # γ at the noise end
-    predictor:str='v', # what the network predicts: v, noise or data
+    predictor:str='', # what the network predicts: v, noise, data or residual; by default as the preset has it
+    base:str='', # the base schedule: vp, ot or geometric; by default as the preset has it
     overwrite:bool=False, # replace a run of the same name?
 )->dict: # for each preset the metrics it ended with
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
-    steps, device, splits, seed = parse_steps(T), parse_device(device), dataset(data), check_seed(seed)
+    steps = parse_steps(T or (10 if preset in ('ddpm', 'vdm', 'ndm') else 'inf'))
+    device, splits, seed = parse_device(device), dataset(data), check_seed(seed)
     presets = dict.fromkeys((preset,) if compare == 'none' else (compare, preset))
     names = {p: f"{data}-{p}-T{steps or 'inf'}" if not name else name if p == preset else f'{name}-{p}' for p in presets}
     folders = {p: run_folder(out, names[p], overwrite) for p in presets}
     configs, trainers = {}, {}
     for p in presets:
-        spec = dict(preset=p, event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width, depth=depth, predictor=predictor)
+        spec = dict(preset=p, event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width, depth=depth, predictor=predictor or None, base=base or None)
         configs[p] = dict(model=spec, data=data, T=steps, iterations=iterations, batch=batch, lr=lr, seed=seed, device=str(device), version=ndm_nb.__version__)
         torch.manual_seed(seed)
         trainers[p] = Trainer(build(**spec), bound_for(steps), splits.train, splits.valid, iterations=iterations, batch=batch, lr=lr, seed=seed, device=device)
@@ -137,7 +142,7 @@ def ndm_train(
     print(format_table(results))
     return results
 
-# %% ../nbs/23_cli.ipynb #b4a4a196
+# %% ../nbs/23_cli.ipynb #638142b1
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
@@ -146,7 +151,7 @@ def _train_one(trainer, config, folder, splits):
     model, device = trainer.model, trainer.device
     metrics = evaluate(model, trainer.bound, splits.test.to(device))
     metrics |= dict(parameters=sum(p.numel() for p in model.parameters()), seconds=history[-1]['seconds'], valid=trainer.best)
-    samples = sample_run(model, config, 64 if len(splits.event) > 1 else 2000, default_steps(config))
+    samples, _, _ = sample_run(model, config, 64 if len(splits.event) > 1 else 2000, default_steps(config))
     save_run(partial, config, model, history, metrics, samples)
     with tempfile.TemporaryDirectory(dir=folder.parent) as old:
         if folder.exists(): folder.rename(Path(old)/folder.name)
@@ -171,26 +176,55 @@ def default_steps(
     "The number of steps to sample with if nobody says otherwise."
     return config['T'] or 100
 
-# %% ../nbs/23_cli.ipynb #5175b675
+# %% ../nbs/23_cli.ipynb #bef67a3e
 def sample_run(
     model:NeuralDiffusion, # as `load_run` returns it
     config:dict, # likewise
     n:int, # number of samples
     steps:int, # number of steps
-    eta:float=1., # share of DDPM's noise in each step
+    eta:float=1., # share of DDPM's noise in each step of ancestral sampling
     seed:int=0, # of the noise
-)->Tensor: # data, shape `(n, *event)`
+    solver:str='ancestral', # or a solver of `sample_ode` or `sample_sde`
+    grid:str='uniform', # for a solver: uniform, quadratic or logsnr
+)->tuple: # data, shape `(n, *event)`, the `Trajectory` of z, and the number of function evaluations
     "Reseed and draw samples from a trained model, on the device where it is."
     if n < 1: raise InputError(f'n={n}; expected at least 1')
+    sampler = None if solver == 'ancestral' else dict(sample_ode=sample_ode, sample_sde=sample_sde)[find_sampler(solver)]
     torch.manual_seed(check_seed(seed))
-    return sample_ancestral(model.eval(), (n, *config['model']['event']), steps, eta)
+    like, way = next(model.parameters()), []
+    noise = torch.randn(n, *config['model']['event'], dtype=like.dtype, device=like.device)
+    with count_nfe(model.eval()) as count:
+        if sampler: x, trajectory = sampler(model, noise, steps, solver, grid=grid, trajectory=True)
+        else:
+            x = sample_ancestral(model, noise.shape, steps, eta, noise, lambda z, t: way.append((t[0], z)))
+            trajectory = Trajectory(*map(torch.stack, zip(*way)))
+    return x, trajectory, count.nfe
 
-# %% ../nbs/23_cli.ipynb #fffe30f6
+# %% ../nbs/23_cli.ipynb #b2759740
+def plot_trajectories(
+    trajectory:Tensor, # points in the plane over time, shape `(N+1, B, 2)`
+    x:Tensor, # where they ended, shape `(B, 2)`
+    ax=None, # matplotlib axes; the current ones if left out
+    n:int=100, # number of paths to draw
+):
+    "Draw the paths of samples in the plane over the samples."
+    import matplotlib.pyplot as plt
+    if x.shape[1:] != (2,): raise InputError(f'the samples have shape {tuple(x.shape)}; trajectories are drawn for points (N, 2)')
+    ax, way, x = ax or plt.gca(), trajectory[:, :n].cpu(), x.cpu()
+    ax.plot(*x.T, '.', color='C0', ms=2, alpha=.5)
+    ax.plot(*way.permute(2, 0, 1), color='k', lw=.4, alpha=.6)
+    ax.plot(*way[0].T, 'o', color='C1', ms=2); ax.plot(*x[:n].T, 'o', color='C3', ms=3); ax.set_aspect('equal')
+    return ax
+
+# %% ../nbs/23_cli.ipynb #a6d13cbe
 def ndm_sample(
     run:str, # a folder that ndm_train wrote
     n:int=64, # number of samples
     steps:int=None, # number of steps; by default as trained, or 100 for a model of continuous time
-    eta:float=1., # share of DDPM's noise in each step, from 0 (deterministic) to 1
+    solver:str='ancestral', # ancestral; euler, heun, rk4, dopri5, ... for the ODE; euler_maruyama, stochastic_heun for the SDE
+    grid:str='uniform', # where a solver puts its steps: uniform, quadratic or logsnr
+    eta:float=1., # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1
+    trajectories:bool=False, # draw the paths as well? For points in the plane
     seed:int=0, # of the noise
     out:str='', # the picture to write, a .png; by default RUN/samples-n<n>-steps<steps>.png
     device:str='auto', # auto, cpu, cuda, ...
@@ -199,30 +233,47 @@ def ndm_sample(
     import matplotlib.pyplot as plt
     if steps is not None: check_steps(steps)
     model, config = load_run(run, parse_device(device))
+    if trajectories and len(config['model']['event']) != 1: raise InputError(f"trajectories can be drawn for points in the plane, and {run} makes samples of shape {tuple(config['model']['event'])}; leave --trajectories out")
     steps = steps or default_steps(config)
-    out = Path(out or Path(run)/f"samples-n{n}-steps{steps}.png")
+    out = Path(out or Path(run)/f"samples-n{n}-{'' if solver == 'ancestral' else solver + '-'}steps{steps}.png")
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
     if not out.parent.is_dir(): raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
-    x = sample_run(model, config, n, steps, eta, seed)
+    x, way, nfe = sample_run(model, config, n, steps, eta, seed, solver, grid)
     fig, ax = plt.subplots(figsize=(5, 5), layout='constrained')
-    plot_samples(x, ax); fig.savefig(out, dpi=120); plt.close(fig)
-    print(f'written to {out}')
+    if trajectories: plot_trajectories(way.z, x, ax)
+    else: plot_samples(x, ax)
+    fig.savefig(out, dpi=120); plt.close(fig)
+    print(f'{nfe} function evaluations, written to {out}')
     return x
 
-# %% ../nbs/23_cli.ipynb #bb03723a
+# %% ../nbs/23_cli.ipynb #9b0b9f38
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
-    T:str='', # number of steps, 'inf' for continuous time; by default as trained
-    repeats:int=20, # passes over the test split, each with new times and noise
+    T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
+    repeats:int=None, # passes over the test split, each with new times and noise; by default 20 for the bound, 1 for the ODE
+    likelihood:str='bound', # bound, or ode for the exact likelihood of the ODE model
+    probes:int=None, # for ode: number of random directions for the divergence, 0 for the exact one; by default exact up to 8 dimensions, else 1
+    solver:str='rk4', # for ode: rk4 and other fixed-step solvers, dopri5 and other adaptive ones
+    steps:int=50, # for ode: number of steps of a fixed-step solver
     device:str='auto', # auto, cpu, cuda, ...
-)->dict: # the terms of the bound in bits/dim
-    "Recompute the held-out bound of a trained model and print it."
-    device, steps = parse_device(device), None if T == '' else parse_steps(T)
+)->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim, with their standard errors
+    "Recompute the held-out bound or likelihood of a trained model and print it."
+    device, T = parse_device(device), None if T == '' else str(T)
+    bound_steps = parse_steps(T) if T else None
+    if likelihood not in ('bound', 'ode'): raise InputError(f'likelihood={likelihood!r}; expected bound or ode')
+    if repeats is None: repeats = 20 if likelihood == 'bound' else 1
     if repeats < 1: raise InputError(f'repeats={repeats}; expected at least 1')
+    if probes is not None and probes < 0: raise InputError(f'probes={probes}; expected 0 for the exact divergence, or more')
     model, config = load_run(run, device)
-    if T == '': steps = config['T']
-    metrics = evaluate(model, bound_for(steps), dataset(config['data']).test.to(device), repeats=repeats)
-    print(format_table({config['model']['preset']: metrics}))
+    preset, x = config['model']['preset'], dataset(config['data']).test.to(device)
+    if likelihood == 'ode':
+        if probes is None: probes = 0 if x[0].numel() <= 8 else 1
+        metrics = evaluate_ode(model, x, config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver, steps=steps)
+        print(f"{preset}: {metrics['nats']:.3f} ± {metrics['stderr_nats']:.3f} nats, {metrics['bits_per_dim']:.3f} ± {metrics['stderr']:.3f} bits/dim"
+              + (' (a bound, by dequantisation)' if config['model']['levels'] else ''))
+    else:
+        metrics = evaluate(model, bound_for(bound_steps if T else config['T']), x, repeats=repeats)
+        print(format_table({preset: metrics}))
     return metrics
 
 # %% ../nbs/23_cli.ipynb #9568b67e

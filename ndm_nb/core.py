@@ -24,12 +24,13 @@ def sum_event(
     "Sum over all dimensions of a sample."
     return v.flatten(1).sum(1)
 
-# %% ../nbs/00_core.ipynb #9ed4e652
+# %% ../nbs/00_core.ipynb #c2c7b0f9
 def t_jvp(
     f, # a function of `t` that treats the samples of a batch independently; may return a tuple
     t:Tensor, # times, shape `(B,)`
 )->tuple: # value `f(t)` and time derivative, of the same structure
     r"The value and the time derivative of `f` at `t`, in one forward-mode pass."
+    t = t.contiguous()                       # a tangent needs memory of its own for each sample; `t.expand(B)` shares it
     return torch.func.jvp(f, (t,), (torch.ones_like(t),))
 
 # %% ../nbs/00_core.ipynb #9a0327d7

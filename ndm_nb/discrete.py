@@ -13,7 +13,7 @@ from .core import InputError, check_batch, check_time, expand
 from .model import Bound, NeuralDiffusion, boundary_terms, gaussian_kl
 from .paths import Gaussian, Marginal, Path
 
-# %% ../nbs/10_discrete.ipynb #5d04f364
+# %% ../nbs/10_discrete.ipynb #6894979b
 def posterior(
     path:Path, # `forward_process(x)`; its `schedule` gives $\gamma$
     z:Tensor, # $z_t$, shape `(B, *event)`
@@ -24,7 +24,7 @@ def posterior(
 )->Gaussian: # $q(z_s\mid z_t,x)$
     r"$q(z_s\mid z_t,x)$ with variance $-\eta\,\sigma_s^2\,\mathrm{expm1}(\gamma_s-\gamma_t)$ (NDM, arXiv 2310.08337; DDIM, arXiv 2010.02502)."
     q_s, q_t = path(s), path(t) if q_t is None else q_t
-    if not isinstance(q_s, Gaussian): raise InputError(f'{type(path).__name__} is not Gaussian, so its posterior has no closed form; train with continuous_bound, sample with sample_ancestral')
+    if not isinstance(q_s, Gaussian): raise InputError(f'{type(path).__name__} is not Gaussian, so its posterior has no closed form; train in continuous time (continuous_bound, T=inf), sample with sample_ancestral')
     fresh = fresh_share(path, q_s, s, t, eta)
     return Gaussian(q_s.mean + (1 - fresh).sqrt()*q_s.std*q_t.noise(z), q_s.log_std + fresh.log()/2)
 

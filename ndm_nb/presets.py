@@ -14,14 +14,14 @@ from .paths import AffineForward, CouplingFlow, FlowForward, LinearForward, Neur
 from .schedules import GeometricSchedule, LearnedGamma, LearnedVolatility, LinearGamma, MarkovVolatility, OTSchedule
 from .transforms import SeparableTransform
 
-# %% ../nbs/22_presets.ipynb #4abeb87b
+# %% ../nbs/22_presets.ipynb #5ef4794e
 def _separable(event, outputs, width, depth): return MLP(event, outputs=outputs, width=width, depth=depth, time=False)
 def _linear(schedule, **_): return LinearForward(schedule)
 def _ndm(schedule, event, terms, **size): return NeuralForward(schedule, SeparableTransform(_separable(event, terms, **size), terms))
 def _nfdm(schedule, event, terms, **size): return AffineForward(schedule, _separable(event, 2*terms, **size), terms)
 def _nfdm_full(schedule, event, terms, **size): return AffineForward(schedule, MLP(event, outputs=2, **size))
 def _nfdm_flow(schedule, event, terms, width, depth):
-    return FlowForward(_nfdm(schedule, event, terms, width=width, depth=depth), CouplingFlow(MLP((2*event[0], *event[1:]), width=width//2, depth=1) for _ in range(4)))
+    return FlowForward(_nfdm(schedule, event, terms, width=width, depth=depth), CouplingFlow(MLP((2*event[0], *event[1:]), width=width//2, depth=1) for _ in range(2)))
 
 presets = dict(ddpm=_linear, vdm=_linear, flow_matching=_linear, ndm=_ndm, nfdm=_nfdm, nfdm_flow=_nfdm_flow, nfdm_paper=_nfdm_full)
 predictors = dict(v=VelocityPredictor, noise=NoisePredictor, data=lambda net, schedule: DataPredictor(net), residual=lambda net, schedule: ResidualPredictor(net))

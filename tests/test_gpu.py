@@ -1,29 +1,44 @@
 "The same numbers on a GPU as on the CPU, and a training that stays there."
+from functools import partial
 import pytest, torch
-from ndm_nb.continuous import generative_drift
+from ndm_nb.continuous import ImportanceTime, LearnedTime, continuous_bound, generative_drift, uniform_time
 from ndm_nb.data import dataset
-from ndm_nb.discrete import sample_ancestral
+from ndm_nb.discrete import antithetic_time, sample_ancestral
+from ndm_nb.likelihood import log_prob_ode
 from ndm_nb.presets import build
+from ndm_nb.sampling import sample_ode, sample_sde
+from ndm_nb.schedules import OptimalVolatility
 from ndm_nb.training import Trainer, bound_for, evaluate
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 
-@pytest.mark.parametrize('preset', ['ddpm', 'vdm', 'ndm'])
+@pytest.mark.parametrize('preset', ['ddpm', 'vdm', 'flow_matching', 'ndm', 'nfdm', 'nfdm_flow', 'nfdm_paper'])
 def test_gpu_agrees_with_cpu(preset):
     digits = dataset('digits')
     torch.manual_seed(0)
     model = build(preset, digits.event, digits.levels, width=64).double()
     for p in model.parameters(): torch.nn.init.normal_(p, std=.05)
     z, t, g = torch.randn(32, *digits.event).double(), torch.rand(32).double(), torch.ones(32).double()
-    expected = generative_drift(model, z, t, g), sample_ancestral(model, z.shape, 5, eta=0., noise=z)
+    def results(z, t, g):
+        return (generative_drift(model, z, t, g), sample_ancestral(model, z.shape, 5, eta=0., noise=z), sample_ode(model, z, 3), sample_ode(model, z, 3, 'rk4', 'logsnr'),
+                log_prob_ode(model, z[:4], exact=True, solver='midpoint', steps=2))
+    expected = results(z, t, g)
     model.cuda()
-    found = generative_drift(model, z.cuda(), t.cuda(), g.cuda()), sample_ancestral(model, z.shape, 5, eta=0., noise=z.cuda())
-    for a, b in zip(expected, found): torch.testing.assert_close(b.cpu(), a, rtol=1e-6, atol=1e-6)
+    for a, b in zip(expected, results(z.cuda(), t.cuda(), g.cuda())): torch.testing.assert_close(b.cpu(), a, rtol=1e-6, atol=1e-6)
 
-@pytest.mark.parametrize('steps', [10, None])
-def test_training_on_gpu(steps):
+@pytest.mark.parametrize('sampler', [antithetic_time, uniform_time, ImportanceTime(), LearnedTime()], ids=['antithetic', 'uniform', 'importance', 'learned'])
+def test_what_learns_along_follows_to_the_gpu(sampler):
+    digits = dataset('digits')
+    model = build('nfdm', digits.event, digits.levels, width=64)
+    model.volatility = OptimalVolatility(model.volatility)
+    Trainer(model, partial(continuous_bound, sampler=sampler), digits.train, digits.valid, iterations=10, every=5, device='cuda').fit(progress=False)
+    assert model.volatility.score.device.type == 'cuda' and (model.volatility.score > 0).any()
+    assert sample_sde(model, torch.randn(4, *digits.event, device='cuda'), 3).device.type == 'cuda'
+
+@pytest.mark.parametrize('preset, steps', [('ndm', 10), ('nfdm', None)])
+def test_training_on_gpu(preset, steps):
     digits, bound = dataset('digits'), bound_for(steps)
-    model = build('ndm', digits.event, digits.levels, width=64)
+    model = build(preset, digits.event, digits.levels, width=64)
     before = evaluate(model.cuda(), bound, digits.test.cuda())
     Trainer(model, bound, digits.train, digits.valid, iterations=50, ema=.8, every=25, device='cuda').fit(progress=False)
     assert next(model.parameters()).device.type == 'cuda'

@@ -4,22 +4,26 @@
     python nbs/experiments/compare_forward.py checkerboard      # half an hour; so is eight_gaussians
     python nbs/experiments/compare_forward.py digits --show     # only print the table from the committed results
 
+`vdm` has a fixed γ, a straight line: in continuous time the bound does not depend on γ between its ends (`vdm, learned γ` shows it).
 "Equal seconds": every model gets as many iterations as fit into the time that `nfdm` needs for its own, by the cost of a training step, which is
-measured first. Points in the plane are also judged by the exact likelihood of the generative ODE. `--models` and `--seeds` run a part, and leave the rest as it is.
+measured first. Points in the plane are also judged by the exact likelihood of the generative ODE. What the record already holds is not run again;
+delete nbs/experiments/results/forward_DATA.json to start afresh.
 """
 import argparse, json
+from functools import partial
 from pathlib import Path
 from harness import cost, pm, run_jobs
 
 points = dict(width=128, gamma=(-10, 5))
 suites = {
     'digits': dict(iterations=2500, batch=128, models={
-        'vdm': dict(preset='vdm', predictor='noise'), 'vdm, wide': dict(preset='vdm', predictor='noise', width=374),
+        'vdm': dict(preset='ddpm', predictor='noise'), 'vdm, wide': dict(preset='ddpm', predictor='noise', width=374), 'vdm, learned γ': dict(preset='vdm', predictor='noise'),
         'ndm': dict(preset='ndm', predictor='noise'), 'spread alone': dict(preset='nfdm', predictor='noise'), 'nfdm': dict(preset='nfdm', predictor='noise'),
-        'nfdm_paper': dict(preset='nfdm_paper'), 'flow matching': dict(preset='flow_matching'), 'nfdm on ot': dict(preset='nfdm', base='ot')},
+        'nfdm, geometric base': dict(preset='nfdm', base='geometric'), 'flow matching': dict(preset='flow_matching'), 'flow matching, importance': dict(preset='flow_matching'),
+        'nfdm, ot base': dict(preset='nfdm', base='ot')},
         longer=('vdm', 'vdm, wide', 'ndm')),
-    'checkerboard': dict(iterations=1500, batch=256, models={
-        'vdm': dict(preset='vdm'), 'flow matching': dict(preset='flow_matching'), 'ndm': dict(preset='ndm'), 'nfdm': dict(preset='nfdm'),
+    'checkerboard': dict(iterations=1000, batch=256, models={
+        'vdm': dict(preset='ddpm'), 'flow matching': dict(preset='flow_matching'), 'ndm': dict(preset='ndm'), 'nfdm': dict(preset='nfdm'),
         'nfdm_flow': dict(preset='nfdm_flow')}, options=points, longer=('vdm', 'flow matching', 'ndm', 'nfdm_flow')),
 }
 suites['eight_gaussians'] = suites['checkerboard']
@@ -30,8 +34,9 @@ def make(data, name, splits, iterations, seed=0, **kw):
     "A trainer, with the model it trains."
     import torch
     from torch import nn
+    from ndm_nb.continuous import ImportanceTime, continuous_bound
     from ndm_nb.presets import build
-    from ndm_nb.training import Trainer, bound_for
+    from ndm_nb.training import Trainer
 
     class Spread(nn.Module):
         "The network of an AffineForward without its first half: the mean stays that of the base."
@@ -42,7 +47,8 @@ def make(data, name, splits, iterations, seed=0, **kw):
     torch.manual_seed(seed)
     model = build(event=splits.event, levels=splits.levels, **suite.get('options', {}) | suite['models'][name])
     if name == 'spread alone': model.forward_process.net = Spread(model.forward_process.net)
-    return Trainer(model, bound_for(None), splits.train, splits.valid, iterations=iterations, batch=suite['batch'], seed=seed, **kw)
+    bound = partial(continuous_bound, sampler=ImportanceTime()) if name.endswith('importance') else continuous_bound
+    return Trainer(model, bound, splits.train, splits.valid, iterations=iterations, batch=suite['batch'], seed=seed, **kw)
 
 def run(data, name, seed, iterations, equal):
     "Train one model; returns its held-out metrics."
@@ -57,7 +63,7 @@ def run(data, name, seed, iterations, equal):
                   parameters=sum(p.numel() for p in trainer.model.parameters()), **evaluate(trainer.model, trainer.bound, splits.test))
     if data != 'digits':
         from ndm_nb.likelihood import evaluate_ode
-        ode = evaluate_ode(trainer.model, splits.test[:4000], exact=True, steps=40)
+        ode = evaluate_ode(trainer.model, splits.test[:2000], exact=True, steps=25)
         result |= dict(nll=ode['nats'], nll_stderr=ode['stderr_nats'])
     return result
 
@@ -91,18 +97,34 @@ def table(data, record):
             lines.append(f"| {equal} | {name} | {mine[0]['iterations']:,} | {sum(get('seconds'))/len(mine):.0f} | {pm(get('total', scale))} |{detail} {mine[0]['parameters']:,} |")
     return '\n'.join(lines)
 
+def average(record, name, equal, what='total'):
+    "The mean over seeds."
+    values = [r[what] for r in record['runs'] if r['model'] == name and r['equal'] == equal]
+    return sum(values)/len(values)
+
+def summary(data, record):
+    "Bits/dim of each model at equal iterations and at equal seconds; a short Markdown table."
+    lines = ['| model | equal iterations | equal seconds | a training step costs |', '|---|---|---|---|']
+    for name in suites[data]['models']:
+        get = lambda equal: [r['total'] for r in record['runs'] if r['model'] == name and r['equal'] == equal]
+        lines.append(f"| {name} | {pm(get('iterations'))} | {pm(get('seconds' if name != 'nfdm' else 'iterations')) if name in (*suites[data]['longer'], 'nfdm') else ''} | {record['cost'][name]:.1f} |")
+    return '\n'.join(lines)
+
 def main(data, names, seeds):
     from ndm_nb.data import dataset
     suite, splits, path = suites[data], dataset(data), results(data)
     record = json.loads(path.read_text()) if path.exists() else {}
-    if not set(names) <= set(record.get('cost', {})):
+    known = record.setdefault('cost', {})
+    if missing := [name for name in names if name not in known]:
         short = splits._replace(valid=splits.valid[:2])
-        record['cost'] = cost({name: lambda name=name: make(data, name, short, 25, every=25) for name in suite['models']})
+        known |= cost({name: lambda name=name: make(data, name, short, 25, every=25) for name in dict.fromkeys((next(iter(suite['models'])), *missing))})
         path.parent.mkdir(exist_ok=True); path.write_text(json.dumps(record, indent=1) + '\n')
         print('a training step, in units of vdm: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()), flush=True)
     budget = lambda name: round(suite['iterations']*record['cost']['nfdm']/record['cost'][name])
     jobs = [(data, name, seed, n, equal) for seed in seeds for equal in ('iterations', 'seconds') for name in names
             if equal == 'iterations' or name in suite['longer'] for n in (suite['iterations'] if equal == 'iterations' else budget(name),)]
+    done = {(r['model'], r['equal'], r['seed']) for r in record.get('runs', [])}
+    jobs = [job for job in jobs if (job[1], job[4], job[2]) not in done]
     return run_jobs(run, jobs, path, key=lambda r: (r['model'], r['equal'], r['seed']),
                     show=lambda r: f"{r['model']}, {r['iterations']} iterations, seed {r['seed']}: {r['total']:.3f} bits/dim after {r['seconds']:.0f} s")
 
