@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_device', 'run_folder', 'save_run', 'load_run',
-           'ndm_train', 'format_table', 'default_steps', 'sample_run', 'plot_trajectories', 'ndm_sample', 'ndm_eval',
-           'console']
+           'ndm_train', 'format_table', 'default_steps', 'default_solver', 'sample_run', 'plot_trajectories',
+           'ndm_sample', 'ndm_eval', 'console']
 
 # %% ../nbs/23_cli.ipynb #4f1bb2f5
 import json, shutil, sys, tempfile
@@ -101,12 +101,13 @@ def load_run(
     except (SafetensorError, RuntimeError) as e: raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
     return model.to(device).eval(), config
 
-# %% ../nbs/23_cli.ipynb #52e90f36
+# %% ../nbs/23_cli.ipynb #914316da
 def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, nfdm, nfdm_flow or nfdm_paper
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
     data:str='digits', # the data set: digits, checkerboard, eight_gaussians, two_moons, circles or swiss_roll
     T:str='', # number of steps; 'inf' for continuous time; by default 10 for ddpm, vdm and ndm, else inf
+    times:str='antithetic', # how times are drawn in continuous time: antithetic, uniform, importance or learned
     iterations:int=2500, # number of gradient steps
     batch:int=128, # samples per gradient step
     lr:float=2e-3, # the largest learning rate
@@ -131,9 +132,9 @@ def ndm_train(
     configs, trainers = {}, {}
     for p in presets:
         spec = dict(preset=p, event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width, depth=depth, predictor=predictor or None, base=base or None)
-        configs[p] = dict(model=spec, data=data, T=steps, iterations=iterations, batch=batch, lr=lr, seed=seed, device=str(device), version=ndm_nb.__version__)
+        configs[p] = dict(model=spec, data=data, T=steps, times=times, iterations=iterations, batch=batch, lr=lr, seed=seed, device=str(device), version=ndm_nb.__version__)
         torch.manual_seed(seed)
-        trainers[p] = Trainer(build(**spec), bound_for(steps), splits.train, splits.valid, iterations=iterations, batch=batch, lr=lr, seed=seed, device=device)
+        trainers[p] = Trainer(build(**spec), bound_for(steps, times), splits.train, splits.valid, iterations=iterations, batch=batch, lr=lr, seed=seed, device=device)
     results = {}
     for p, folder in folders.items():
         results[p] = _train_one(trainers[p], configs[p], folder, splits)
@@ -142,7 +143,7 @@ def ndm_train(
     print(format_table(results))
     return results
 
-# %% ../nbs/23_cli.ipynb #638142b1
+# %% ../nbs/23_cli.ipynb #ece2461b
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
@@ -151,7 +152,7 @@ def _train_one(trainer, config, folder, splits):
     model, device = trainer.model, trainer.device
     metrics = evaluate(model, trainer.bound, splits.test.to(device))
     metrics |= dict(parameters=sum(p.numel() for p in model.parameters()), seconds=history[-1]['seconds'], valid=trainer.best)
-    samples, _, _ = sample_run(model, config, 64 if len(splits.event) > 1 else 2000, default_steps(config))
+    samples, _, _ = sample_run(model, config, 64 if len(splits.event) > 1 else 2000, default_steps(config), default_solver(config))
     save_run(partial, config, model, history, metrics, samples)
     with tempfile.TemporaryDirectory(dir=folder.parent) as old:
         if folder.exists(): folder.rename(Path(old)/folder.name)
@@ -169,23 +170,29 @@ def format_table(
     widths = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) for row in rows)
 
-# %% ../nbs/23_cli.ipynb #36c822d0
+# %% ../nbs/23_cli.ipynb #a103d715
 def default_steps(
     config:dict, # as `load_run` returns it
 )->int: # what the model was trained with, or 100 for continuous time
     "The number of steps to sample with if nobody says otherwise."
     return config['T'] or 100
 
-# %% ../nbs/23_cli.ipynb #bef67a3e
+def default_solver(
+    config:dict, # as `load_run` returns it
+)->str: # 'ancestral' for a model with T steps, 'stochastic_heun' for one of continuous time
+    "The solver to sample with if nobody says otherwise: the one for the process that the bound is about."
+    return 'ancestral' if config['T'] else 'stochastic_heun'
+
+# %% ../nbs/23_cli.ipynb #2f6a4b26
 def sample_run(
     model:NeuralDiffusion, # as `load_run` returns it
     config:dict, # likewise
     n:int, # number of samples
     steps:int, # number of steps
+    solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
     eta:float=1., # share of DDPM's noise in each step of ancestral sampling
-    seed:int=0, # of the noise
-    solver:str='ancestral', # or a solver of `sample_ode` or `sample_sde`
     grid:str='uniform', # for a solver: uniform, quadratic or logsnr
+    seed:int=0, # of the noise
 )->tuple: # data, shape `(n, *event)`, the `Trajectory` of z, and the number of function evaluations
     "Reseed and draw samples from a trained model, on the device where it is."
     if n < 1: raise InputError(f'n={n}; expected at least 1')
@@ -216,17 +223,17 @@ def plot_trajectories(
     ax.plot(*way[0].T, 'o', color='C1', ms=2); ax.plot(*x[:n].T, 'o', color='C3', ms=3); ax.set_aspect('equal')
     return ax
 
-# %% ../nbs/23_cli.ipynb #a6d13cbe
+# %% ../nbs/23_cli.ipynb #63e759c6
 def ndm_sample(
     run:str, # a folder that ndm_train wrote
     n:int=64, # number of samples
     steps:int=None, # number of steps; by default as trained, or 100 for a model of continuous time
-    solver:str='ancestral', # ancestral; euler, heun, rk4, dopri5, ... for the ODE; euler_maruyama, stochastic_heun for the SDE
-    grid:str='uniform', # where a solver puts its steps: uniform, quadratic or logsnr
-    eta:float=1., # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1
+    solver:str='', # ancestral; euler, heun, rk4, dopri5, ... for the ODE; euler_maruyama, stochastic_heun for the SDE; by default ancestral for a model with T steps, stochastic_heun for one of continuous time
+    grid:str='', # where a solver puts its steps: uniform (by default), quadratic or logsnr
+    eta:float=None, # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1 (by default)
     trajectories:bool=False, # draw the paths as well? For points in the plane
     seed:int=0, # of the noise
-    out:str='', # the picture to write, a .png; by default RUN/samples-n<n>-steps<steps>.png
+    out:str='', # the picture to write, a .png; by default RUN/samples-n<n>-<solver>-steps<steps>.png
     device:str='auto', # auto, cpu, cuda, ...
 )->Tensor: # the samples
     "Draw samples from a trained model and write a picture of them."
@@ -234,11 +241,13 @@ def ndm_sample(
     if steps is not None: check_steps(steps)
     model, config = load_run(run, parse_device(device))
     if trajectories and len(config['model']['event']) != 1: raise InputError(f"trajectories can be drawn for points in the plane, and {run} makes samples of shape {tuple(config['model']['event'])}; leave --trajectories out")
-    steps = steps or default_steps(config)
-    out = Path(out or Path(run)/f"samples-n{n}-{'' if solver == 'ancestral' else solver + '-'}steps{steps}.png")
+    steps, solver = steps or default_steps(config), solver or default_solver(config)
+    if eta is not None and solver != 'ancestral': raise InputError(f'eta={eta} with solver={solver!r}; expected eta with the solver ancestral only')
+    if grid and solver == 'ancestral': raise InputError(f'grid={grid!r} with ancestral steps, which are even; expected another solver, such as heun')
+    out = Path(out or Path(run)/f"samples-n{n}-{solver}-steps{steps}{'-trajectories' if trajectories else ''}.png")
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
     if not out.parent.is_dir(): raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
-    x, way, nfe = sample_run(model, config, n, steps, eta, seed, solver, grid)
+    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed)
     fig, ax = plt.subplots(figsize=(5, 5), layout='constrained')
     if trajectories: plot_trajectories(way.z, x, ax)
     else: plot_samples(x, ax)
@@ -246,21 +255,23 @@ def ndm_sample(
     print(f'{nfe} function evaluations, written to {out}')
     return x
 
-# %% ../nbs/23_cli.ipynb #9b0b9f38
+# %% ../nbs/23_cli.ipynb #612bee8f
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
     T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
     repeats:int=None, # passes over the test split, each with new times and noise; by default 20 for the bound, 1 for the ODE
     likelihood:str='bound', # bound, or ode for the exact likelihood of the ODE model
     probes:int=None, # for ode: number of random directions for the divergence, 0 for the exact one; by default exact up to 8 dimensions, else 1
-    solver:str='rk4', # for ode: rk4 and other fixed-step solvers, dopri5 and other adaptive ones
-    steps:int=50, # for ode: number of steps of a fixed-step solver
+    solver:str='', # for ode: rk4 (by default) and other fixed-step solvers, dopri5 and other adaptive ones
+    steps:int=None, # for ode: number of steps of a fixed-step solver, by default 50
     device:str='auto', # auto, cpu, cuda, ...
 )->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim, with their standard errors
     "Recompute the held-out bound or likelihood of a trained model and print it."
     device, T = parse_device(device), None if T == '' else str(T)
     bound_steps = parse_steps(T) if T else None
     if likelihood not in ('bound', 'ode'): raise InputError(f'likelihood={likelihood!r}; expected bound or ode')
+    if likelihood == 'bound' and (probes, solver, steps) != (None, '', None): raise InputError('probes, solver and steps are for the likelihood of the ODE; expected --likelihood ode, or none of them')
+    if likelihood == 'ode' and T: raise InputError(f'T={T} with the likelihood of the ODE, which has no T; expected --steps for the number of steps of its solver')
     if repeats is None: repeats = 20 if likelihood == 'bound' else 1
     if repeats < 1: raise InputError(f'repeats={repeats}; expected at least 1')
     if probes is not None and probes < 0: raise InputError(f'probes={probes}; expected 0 for the exact divergence, or more')
@@ -268,7 +279,7 @@ def ndm_eval(
     preset, x = config['model']['preset'], dataset(config['data']).test.to(device)
     if likelihood == 'ode':
         if probes is None: probes = 0 if x[0].numel() <= 8 else 1
-        metrics = evaluate_ode(model, x, config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver, steps=steps)
+        metrics = evaluate_ode(model, x, config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver or 'rk4', steps=50 if steps is None else steps)
         print(f"{preset}: {metrics['nats']:.3f} ± {metrics['stderr_nats']:.3f} nats, {metrics['bits_per_dim']:.3f} ± {metrics['stderr']:.3f} bits/dim"
               + (' (a bound, by dequantisation)' if config['model']['levels'] else ''))
     else:

@@ -28,7 +28,7 @@ def posterior(
     fresh = fresh_share(path, q_s, s, t, eta)
     return Gaussian(q_s.mean + (1 - fresh).sqrt()*q_s.std*q_t.noise(z), q_s.log_std + fresh.log()/2)
 
-# %% ../nbs/10_discrete.ipynb #17d31f7a
+# %% ../nbs/10_discrete.ipynb #cc5ec05b
 def fresh_share(
     path:Path, # `forward_process(x)`; its `schedule` gives $\gamma$ and the base's $\sigma$
     q_s:Marginal, # `path(s)`
@@ -39,9 +39,9 @@ def fresh_share(
     r"$\tilde\sigma^2/\sigma_s^2(x)$ for $\tilde\sigma^2 = -\eta\,\sigma_s^2\,\mathrm{expm1}(\gamma_s-\gamma_t)$: the share of the variance that is drawn afresh."
     _check_eta(eta)
     if s.device.type == 'cpu' and (s > t).any(): raise InputError(f's is later than t for {int((s > t).sum())} of {len(t)} samples; expected s <= t')
-    base = path.schedule(s)[1].log()
     fresh = -eta*torch.expm1(path.schedule.gamma(s) - path.schedule.gamma(t))
-    return (expand(fresh, q_s.log_std)*torch.exp(2*(expand(base, q_s.log_std) - q_s.log_std))).clamp(max=1 - 1e-6)     # below 1, so that sqrt(1 - share) has a derivative
+    ratio = (expand(path.schedule(s)[1].log(), q_s.log_std) - q_s.log_std).nan_to_num(nan=0.)      # of spreads; both are 0 where σ_s is
+    return (expand(fresh, q_s.log_std)*torch.exp(2*ratio)).clamp(max=1 - 1e-6)
 
 def _check_eta(eta, positive=False):
     if not 0 <= eta <= 1 or (positive and eta == 0): raise InputError(f'eta={eta}; expected 0 {"<" if positive else "<="} eta <= 1')

@@ -67,12 +67,12 @@ class VelocityPredictor(nn.Module):
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         return (alpha*z - sigma*check_like(self.net(z, t), z)) / (alpha**2 + sigma**2)
 
-# %% ../nbs/05_model.ipynb #ba4b553e
+# %% ../nbs/05_model.ipynb #bf4b41d9
 class ResidualPredictor(nn.Module):
-    r"$\hat x = (1-t)\,z + (t + c)\,\mathrm{net}(z,t)$, for processes with $\alpha_t \approx 1-t$ (NFDM, arXiv 2404.12940)."
+    r"$\hat x = (1-t)\,z + (t+c)\,\mathrm{net}(z,t)$, for processes with $\alpha_t \approx 1-t$ (NFDM, arXiv 2404.12940)."
     def __init__(self,
         net:nn.Module, # `net(z, t)` of the shape of `z`
-        c:float=.01, # how much the network may say at $t=0$
+        c:float=.01, # the factor of the network at $t=0$
     ):
         super().__init__()
         self.net, self.c = net, c

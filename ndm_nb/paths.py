@@ -87,9 +87,9 @@ def velocity(self:Gaussian,
     if self.d_mean is None: raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
     return self.d_mean + self.d_log_std*(z - self.mean)
 
-# %% ../nbs/04_paths.ipynb #d41efdd4
+# %% ../nbs/04_paths.ipynb #564dea7d
 class Path:
-    r"$t \mapsto q(z_t\mid x)$ for a fixed batch $x$. A subclass defines `__call__` and `flow`."
+    r"$t \mapsto q(z_t\mid x)$ for a fixed batch $x$. A subclass defines `__call__` and `flow`, and keeps its base `schedule`, if discrete steps are to be taken."
     def __call__(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Marginal:
@@ -206,7 +206,7 @@ class AffineForward(ForwardProcess):
             raise InputError(f'the network of AffineForward returned shape {tuple(h.shape)}; expected {(len(x), 2*K, *x.shape[1:])}, twice the {K} terms of the basis')
         return AffinePath(self.schedule, SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis), x)
 
-# %% ../nbs/12_nfdm.ipynb #2644761b
+# %% ../nbs/12_nfdm.ipynb #e9422488
 class CouplingFlow(nn.Module):
     r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803) that are the identity at $t=0$ and $t=1$."
     def __init__(self,
@@ -220,7 +220,9 @@ class CouplingFlow(nn.Module):
         index = torch.meshgrid(*(torch.arange(n, device=u.device) for n in u.shape[1:]), indexing='ij')
         moved = (sum(index) + i) % 2
         v = torch.cat([u*(1 - moved), x], 1)
-        return (expand(t*(1 - t), u)*moved * part for part in check_like(self.nets[i](v, t), v, 'the network of CouplingFlow').chunk(2, 1))
+        scale, shift = check_like(self.nets[i](v, t), v, 'the network of CouplingFlow').chunk(2, 1)
+        factor = expand(t*(1 - t), u)*moved
+        return factor*8*torch.tanh(scale/8), factor*shift
 
     def forward(self,
         noise:Tensor, # $\varepsilon$, shape `(B, *event)`
@@ -309,7 +311,7 @@ class FlowPath(Path):
         r"At both ends $h$ is the identity."
         return self.base(t)
 
-# %% ../nbs/12_nfdm.ipynb #7630f21c
+# %% ../nbs/12_nfdm.ipynb #b357bab3
 class FlowForward(ForwardProcess):
     r"$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$: a distribution of any shape on top of a Gaussian process (NFDM, arXiv 2404.12940)."
     def __init__(self,
@@ -317,6 +319,7 @@ class FlowForward(ForwardProcess):
         coupling:CouplingFlow, # $h_\varphi$
     ):
         super().__init__()
+        if isinstance(base, FlowForward): raise InputError('the base of FlowForward is itself a FlowForward; expected a Gaussian process, and more layers in one CouplingFlow')
         self.base, self.coupling = base, coupling
 
     @property

@@ -28,7 +28,7 @@ predictors = dict(v=VelocityPredictor, noise=NoisePredictor, data=lambda net, sc
 bases = dict(vp=LinearGamma, ot=lambda low, high: OTSchedule(math.exp(low/2)), geometric=lambda low, high: GeometricSchedule(math.exp(low/2)))
 _own_base = dict(flow_matching='ot', nfdm_paper='geometric')
 
-# %% ../nbs/22_presets.ipynb #8db30708
+# %% ../nbs/22_presets.ipynb #943977dd
 def build(
     preset:str, # 'ddpm', 'vdm', 'flow_matching', 'ndm', 'nfdm', 'nfdm_flow' or 'nfdm_paper'
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`
@@ -50,6 +50,8 @@ def build(
     if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event): raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
     if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
         raise InputError(f'gamma={gamma}; expected two finite numbers, the γ of the data end and of the noise end')
+    LinearGamma(*gamma)                              # in order, on every base
+    if base != 'vp' and gamma[0] >= 0: raise InputError(f'gamma={gamma}; expected γ_0 < 0 on the base {base!r}, whose noise at the data end is e^(γ_0/2) < 1')
     net = MLP(event, width=width, depth=depth)      # made first, so that it starts the same whatever the forward process
     schedule = (LearnedGamma if preset == 'vdm' else bases[base])(*gamma)
     forward_process = presets[preset](schedule=schedule, event=tuple(event), terms=terms, width=width, depth=depth)

@@ -96,14 +96,15 @@ def find_sampler(
     problem = f'{solver!r} is a solver of {owner}, not of {wanted}' if owner else f'unknown solver {solver!r}'
     raise InputError(f'{problem}; ' + '; '.join(f'{function} has {", ".join(names[function])}' for function in ([wanted] if wanted else names)))
 
-# %% ../nbs/14_sampling.ipynb #f08361d4
+# %% ../nbs/14_sampling.ipynb #a9423690
 def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
     "The same as `_walk` by torchdiffeq, which returns only at the end, so that all calls of `callback` come then."
     from torchdiffeq import odeint
     adaptive = library_solvers()[solver]
     if adaptive and not (callback or trajectory): times = times[[0, -1]]     # it makes its own steps
-    options = dict(step_t=times[-1:]) if adaptive else {}
-    zs = odeint(lambda t, z: drift(z, t), z, times, method=solver, rtol=rtol, atol=atol, options=options)
+    options = dict(step_t=times[-1:], max_num_steps=10_000) if adaptive else {}
+    try: zs = odeint(lambda t, z: drift(z, t), z, times, method=solver, rtol=rtol, atol=atol, options=options)
+    except AssertionError as e: raise InputError(f'solver={solver!r}, rtol={rtol}, atol={atol} gave up: {str(e)[:60]}; try larger tolerances, float64, or a solver with fixed steps') from None
     if callback:
         for t, z in zip(times, zs): callback(z, t.repeat(len(z)))
     return zs[-1], Trajectory(times, zs) if trajectory else None
@@ -116,11 +117,18 @@ def _start(model, noise, steps, grid):
 def _drift(model, volatility=None):
     r"The function $b(z,t)$ that the solvers see, with one time for all samples."
     def drift(z, t):
-        t = t.to(z).clamp(0, 1).repeat(len(z))                              # rounding must not lead out of [0, 1]
+        t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z))               # neither rounding nor a failing solver must lead out of [0, 1]
         return generative_drift(model, z, t, volatility(t) if volatility else None)
     return drift
 
-# %% ../nbs/14_sampling.ipynb #00e19f31
+def _decode(model, z, way):
+    "The most probable data given $z_0$, with the way there if it was asked for."
+    bad = int((~z.isfinite()).flatten(1).any(1).sum())
+    if bad: raise InputError(f'{bad} of {len(z)} samples are not finite; expected a finite drift of the model, or more steps')
+    x = model.decoder(z).mode
+    return x if way is None else (x, way)
+
+# %% ../nbs/14_sampling.ipynb #784af301
 @torch.no_grad()
 def sample_ode(
     model:NeuralDiffusion,
@@ -139,8 +147,7 @@ def sample_ode(
     z, times = _start(model, noise, steps, grid)
     if solver in _ode_steps: z, way = _walk(_ode_steps[solver], _drift(model), lambda i, z: 0, z, times, callback, trajectory)
     else: z, way = _library_walk(solver, _drift(model), z, times, rtol, atol, callback, trajectory)
-    x = model.decoder(z).mode
-    return (x, way) if trajectory else x
+    return _decode(model, z, way)
 
 # %% ../nbs/14_sampling.ipynb #bb4f3277
 def _kick_stds(solver, volatility, times):
@@ -156,7 +163,7 @@ def _kick_stds(solver, volatility, times):
     variance = start if _sde_steps[solver] is _euler_step else torch.cat([(start + end)[:-1]/2, start[-1:]])
     return (-times.diff()*variance).sqrt()
 
-# %% ../nbs/14_sampling.ipynb #26826f37
+# %% ../nbs/14_sampling.ipynb #ca6f4adb
 @torch.no_grad()
 def sample_sde(
     model:NeuralDiffusion,
@@ -173,11 +180,11 @@ def sample_sde(
     find_sampler(solver, 'sample_sde')
     z, times = _start(model, noise, steps, grid)
     volatility = model.volatility if volatility is None else volatility
+    if volatility is None: raise InputError('the model has no volatility; expected one, or volatility=..., such as MarkovVolatility(schedule)')
     stds = _kick_stds(solver, volatility, times)
     kick = lambda i, z: stds[i]*torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
     z, way = _walk(_sde_steps[solver], _drift(model, volatility), kick, z, times, callback, trajectory)
-    x = model.decoder(z).mode
-    return (x, way) if trajectory else x
+    return _decode(model, z, way)
 
 # %% ../nbs/14_sampling.ipynb #ba638d5d
 @contextmanager

@@ -149,13 +149,13 @@ class Volatility(nn.Module):
     )->Tensor: # $g(t)$, shape `(B,)`
         raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #463d8050
+# %% ../nbs/01_schedules.ipynb #dddcabc9
 class MarkovVolatility(Volatility):
-    r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$: with $\eta=1$ a linear forward process is Markov. Derived in this notebook."
+    r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$, or $1/g^2 = 1/(\eta\sigma_t^2\dot\gamma_t) + 1/\text{limit}^2$: with $\eta=1$ and no limit a linear forward process is Markov. Derived in this notebook."
     def __init__(self,
         schedule:NoiseSchedule, # where $\sigma$ and $\gamma$ come from
         eta:float=1., # at least 0: 0 is deterministic, 1 is Markov
-        limit:float=math.inf, # $g$ stays below it, for schedules whose $\dot\gamma$ is infinite at $t=1$
+        limit:float=math.inf, # the largest $g$, for schedules whose $\dot\gamma$ is infinite at $t=1$
     ):
         super().__init__()
         if not eta >= 0: raise InputError(f'eta={eta}; expected eta >= 0')
@@ -199,7 +199,7 @@ class LearnedVolatility(Volatility):
 
     def forward(self, t): return self.base(t) * (self.floor + F.softplus(self.net(2*t[:, None] - 1)[:, 0]))
 
-# %% ../nbs/13_volatility.ipynb #ee64613c
+# %% ../nbs/13_volatility.ipynb #b38ad986
 class OptimalVolatility(Volatility):
     r"$g_*^2 = 2A/B$, the minimiser of the bound, from running statistics of the mismatch of velocities and scores. Derived in this notebook."
     def __init__(self,
@@ -227,5 +227,6 @@ class OptimalVolatility(Volatility):
     ):
         "Take the mismatches of a batch into the statistics; `continuous_bound` does it in training."
         k, b = self._bucket(t), self.base(t)
+        if not (b > 0).all(): raise InputError(f'the base {type(self.base).__name__} of OptimalVolatility is not positive everywhere; expected g > 0')
         for total, new in ((self.velocity, sum_event(velocity**2)/b**2), (self.score, sum_event(score**2)*b**2)):
             total.mul_(self.decay).index_add_(0, k, new.to(total.dtype))

@@ -5,23 +5,27 @@
 # %% auto #0
 __all__ = ['bound_for', 'evaluate', 'TrainingError', 'check_seed', 'Trainer']
 
-# %% ../nbs/20_training.ipynb #cd562042
+# %% ../nbs/20_training.ipynb #bc1be384
 import copy, math, time
 import torch
 from functools import partial
 from fastcore.basics import patch
 from torch import Tensor
-from .continuous import continuous_bound
+from .continuous import continuous_bound, time_samplers
 from .core import InputError, check_batch
 from .discrete import check_steps, discrete_bound
 from .model import NeuralDiffusion
 
-# %% ../nbs/20_training.ipynb #390a8d88
+# %% ../nbs/20_training.ipynb #b77ecaf1
 def bound_for(
     steps:int|None, # number of steps $T$, or None for continuous time
+    times:str='antithetic', # how times are drawn in continuous time: 'antithetic', 'uniform', 'importance' or 'learned'
 ): # a function `(model, x) -> Bound`
     "The bound to train and evaluate with."
-    return continuous_bound if steps is None else partial(discrete_bound, steps=check_steps(steps))
+    if times not in time_samplers: raise InputError(f'unknown times {times!r}; expected one of {", ".join(time_samplers)}')
+    if steps is None: return continuous_bound if times == 'antithetic' else partial(continuous_bound, sampler=time_samplers[times]())
+    if times != 'antithetic': raise InputError(f'times={times!r} with T={steps}; expected antithetic, or T=inf: only continuous time has a choice')
+    return partial(discrete_bound, steps=check_steps(steps))
 
 # %% ../nbs/20_training.ipynb #2d21f7cf
 _terms = ('reconstruction', 'diffusion', 'prior')
@@ -61,7 +65,7 @@ def check_seed(
     if not (0 <= seed < 2**63 and int(seed) == seed): raise InputError(f'seed={seed}; expected a whole number from 0 to 2**63 - 1')
     return int(seed)
 
-# %% ../nbs/20_training.ipynb #6c1800aa
+# %% ../nbs/20_training.ipynb #358f6a3f
 class Trainer:
     "Minimises a bound on the training data and keeps the average weights that do best on validation data."
     def __init__(self,
@@ -91,7 +95,8 @@ class Trainer:
         self.iterations, self.batch, self.lr, self.ema, self.clip, self.every, self.seed = iterations, min(batch, len(train)), lr, ema, clip, every, seed
         self.history, self.best = [], math.inf
         if hasattr(model.decoder, 'check'): model.decoder.check(self.train); model.decoder.check(self.valid)
-        bound(self.model, self.train[:2])    # shapes and devices fit, or it says so now
+        with torch.no_grad(): bound(self.model.eval(), self.train[:2])    # shapes and devices fit, or it says so now
+        self.model.train()
 
 # %% ../nbs/20_training.ipynb #79e87de5
 @patch

@@ -4,27 +4,26 @@
     python nbs/experiments/compare_forward.py checkerboard      # half an hour; so is eight_gaussians
     python nbs/experiments/compare_forward.py digits --show     # only print the table from the committed results
 
-`vdm` has a fixed γ, a straight line: in continuous time the bound does not depend on γ between its ends (`vdm, learned γ` shows it).
-"Equal seconds": every model gets as many iterations as fit into the time that `nfdm` needs for its own, by the cost of a training step, which is
-measured first. Points in the plane are also judged by the exact likelihood of the generative ODE. What the record already holds is not run again;
+`vdm, fixed γ` is the preset `ddpm` in continuous time, with γ a straight line; `vdm, learned γ` is the preset `vdm`.
+"Equal seconds": the nearest rivals get as many iterations as fit into the time that `nfdm` needs for its own, by the cost of a training step, which
+is measured first. Points in the plane are also judged by the exact likelihood of the generative ODE. What the record already holds is not run again;
 delete nbs/experiments/results/forward_DATA.json to start afresh.
 """
 import argparse, json
-from functools import partial
 from pathlib import Path
 from harness import cost, pm, run_jobs
 
 points = dict(width=128, gamma=(-10, 5))
 suites = {
     'digits': dict(iterations=2500, batch=128, models={
-        'vdm': dict(preset='ddpm', predictor='noise'), 'vdm, wide': dict(preset='ddpm', predictor='noise', width=374), 'vdm, learned γ': dict(preset='vdm', predictor='noise'),
+        'vdm, fixed γ': dict(preset='ddpm', predictor='noise'), 'vdm, wide': dict(preset='ddpm', predictor='noise', width=374), 'vdm, learned γ': dict(preset='vdm', predictor='noise'),
         'ndm': dict(preset='ndm', predictor='noise'), 'spread alone': dict(preset='nfdm', predictor='noise'), 'nfdm': dict(preset='nfdm', predictor='noise'),
         'nfdm, geometric base': dict(preset='nfdm', base='geometric'), 'flow matching': dict(preset='flow_matching'), 'flow matching, importance': dict(preset='flow_matching'),
         'nfdm, ot base': dict(preset='nfdm', base='ot')},
-        longer=('vdm', 'vdm, wide', 'ndm')),
-    'checkerboard': dict(iterations=1000, batch=256, models={
-        'vdm': dict(preset='ddpm'), 'flow matching': dict(preset='flow_matching'), 'ndm': dict(preset='ndm'), 'nfdm': dict(preset='nfdm'),
-        'nfdm_flow': dict(preset='nfdm_flow')}, options=points, longer=('vdm', 'flow matching', 'ndm', 'nfdm_flow')),
+        longer=('vdm, fixed γ', 'vdm, wide', 'ndm')),
+    'checkerboard': dict(iterations=1500, batch=256, models={
+        'vdm, fixed γ': dict(preset='ddpm'), 'flow matching': dict(preset='flow_matching'), 'ndm': dict(preset='ndm'), 'nfdm': dict(preset='nfdm'),
+        'nfdm_flow': dict(preset='nfdm_flow'), 'flow matching, importance': dict(preset='flow_matching')}, options=points, longer=('vdm, fixed γ', 'flow matching', 'ndm', 'nfdm_flow')),
 }
 suites['eight_gaussians'] = suites['checkerboard']
 
@@ -34,9 +33,8 @@ def make(data, name, splits, iterations, seed=0, **kw):
     "A trainer, with the model it trains."
     import torch
     from torch import nn
-    from ndm_nb.continuous import ImportanceTime, continuous_bound
     from ndm_nb.presets import build
-    from ndm_nb.training import Trainer
+    from ndm_nb.training import Trainer, bound_for
 
     class Spread(nn.Module):
         "The network of an AffineForward without its first half: the mean stays that of the base."
@@ -47,7 +45,7 @@ def make(data, name, splits, iterations, seed=0, **kw):
     torch.manual_seed(seed)
     model = build(event=splits.event, levels=splits.levels, **suite.get('options', {}) | suite['models'][name])
     if name == 'spread alone': model.forward_process.net = Spread(model.forward_process.net)
-    bound = partial(continuous_bound, sampler=ImportanceTime()) if name.endswith('importance') else continuous_bound
+    bound = bound_for(None, 'importance' if name.endswith('importance') else 'antithetic')
     return Trainer(model, bound, splits.train, splits.valid, iterations=iterations, batch=suite['batch'], seed=seed, **kw)
 
 def run(data, name, seed, iterations, equal):
@@ -102,12 +100,12 @@ def average(record, name, equal, what='total'):
     values = [r[what] for r in record['runs'] if r['model'] == name and r['equal'] == equal]
     return sum(values)/len(values)
 
-def summary(data, record):
-    "Bits/dim of each model at equal iterations and at equal seconds; a short Markdown table."
-    lines = ['| model | equal iterations | equal seconds | a training step costs |', '|---|---|---|---|']
-    for name in suites[data]['models']:
-        get = lambda equal: [r['total'] for r in record['runs'] if r['model'] == name and r['equal'] == equal]
-        lines.append(f"| {name} | {pm(get('iterations'))} | {pm(get('seconds' if name != 'nfdm' else 'iterations')) if name in (*suites[data]['longer'], 'nfdm') else ''} | {record['cost'][name]:.1f} |")
+def summary(data, record, names):
+    "Bits/dim of some models at equal iterations and at equal seconds; a short Markdown table."
+    lines = ['| model | at equal iterations | at equal seconds | a training step costs |', '|---|---|---|---|']
+    for name in names:
+        get = lambda equal: pm([r['total'] for r in record['runs'] if r['model'] == name and r['equal'] == equal])
+        lines.append(f"| {name} | {get('iterations')} | {get('iterations' if name == 'nfdm' else 'seconds')} | {record['cost'][name]:.1f} |")
     return '\n'.join(lines)
 
 def main(data, names, seeds):
@@ -119,7 +117,7 @@ def main(data, names, seeds):
         short = splits._replace(valid=splits.valid[:2])
         known |= cost({name: lambda name=name: make(data, name, short, 25, every=25) for name in dict.fromkeys((next(iter(suite['models'])), *missing))})
         path.parent.mkdir(exist_ok=True); path.write_text(json.dumps(record, indent=1) + '\n')
-        print('a training step, in units of vdm: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()), flush=True)
+        print('a training step, in units of the first: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()), flush=True)
     budget = lambda name: round(suite['iterations']*record['cost']['nfdm']/record['cost'][name])
     jobs = [(data, name, seed, n, equal) for seed in seeds for equal in ('iterations', 'seconds') for name in names
             if equal == 'iterations' or name in suite['longer'] for n in (suite['iterations'] if equal == 'iterations' else budget(name),)]
@@ -139,5 +137,5 @@ if __name__ == '__main__':
     if unknown := set(names) - set(suites[a.data]['models']): p.error(f'unknown models {unknown}; expected some of {list(suites[a.data]["models"])}')
     record = json.loads(results(a.data).read_text()) if a.show else main(a.data, names, a.seeds)
     print(f"\n{record['hardware']}, torch {record['torch']}\n\n{table(a.data, record)}\n")
-    print('a training step, in units of vdm: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()))
+    print('a training step, in units of the first: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()))
     if least := entropy(a.data): print(f'the entropy of the data is {least:.3f} nats')
