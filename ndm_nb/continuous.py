@@ -60,9 +60,9 @@ def continuous_bound(
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, diffusion, prior, x[0].numel())
 
-# %% ../nbs/13_volatility.ipynb #6b7a93c5
+# %% ../nbs/13_volatility.ipynb #f6764a5f
 import torch
-from .schedules import OptimalVolatility, Volatility
+from .schedules import OptimalVolatility
 
 # %% ../nbs/13_volatility.ipynb #0bd57e28
 @torch.no_grad()
