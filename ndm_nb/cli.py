@@ -255,7 +255,7 @@ def ndm_sample(
     print(f'{nfe} function evaluations, written to {out}')
     return x
 
-# %% ../nbs/23_cli.ipynb #612bee8f
+# %% ../nbs/23_cli.ipynb #244c6822
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
     T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
@@ -263,7 +263,7 @@ def ndm_eval(
     likelihood:str='bound', # bound, or ode for the exact likelihood of the ODE model
     probes:int=None, # for ode: number of random directions for the divergence, 0 for the exact one; by default exact up to 8 dimensions, else 1
     solver:str='', # for ode: rk4 (by default) and other fixed-step solvers, dopri5 and other adaptive ones
-    steps:int=None, # for ode: number of steps of a fixed-step solver, by default 50
+    steps:int=None, # for ode: number of steps of a fixed-step solver, by default 25
     device:str='auto', # auto, cpu, cuda, ...
 )->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim, with their standard errors
     "Recompute the held-out bound or likelihood of a trained model and print it."
@@ -279,7 +279,7 @@ def ndm_eval(
     preset, x = config['model']['preset'], dataset(config['data']).test.to(device)
     if likelihood == 'ode':
         if probes is None: probes = 0 if x[0].numel() <= 8 else 1
-        metrics = evaluate_ode(model, x, config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver or 'rk4', steps=50 if steps is None else steps)
+        metrics = evaluate_ode(model, x, config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver or 'rk4', steps=25 if steps is None else steps)
         print(f"{preset}: {metrics['nats']:.3f} ± {metrics['stderr_nats']:.3f} nats, {metrics['bits_per_dim']:.3f} ± {metrics['stderr']:.3f} bits/dim"
               + (' (a bound, by dequantisation)' if config['model']['levels'] else ''))
     else:
