@@ -255,7 +255,7 @@ def ndm_sample(
     print(f'{nfe} function evaluations, written to {out}')
     return x
 
-# %% ../nbs/23_cli.ipynb #244c6822
+# %% ../nbs/23_cli.ipynb #62f890d8
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
     T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
@@ -264,6 +264,7 @@ def ndm_eval(
     probes:int=None, # for ode: number of random directions for the divergence, 0 for the exact one; by default exact up to 8 dimensions, else 1
     solver:str='', # for ode: rk4 (by default) and other fixed-step solvers, dopri5 and other adaptive ones
     steps:int=None, # for ode: number of steps of a fixed-step solver, by default 25
+    n:int=2000, # for ode: at most so many of the test samples
     device:str='auto', # auto, cpu, cuda, ...
 )->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim, with their standard errors
     "Recompute the held-out bound or likelihood of a trained model and print it."
@@ -274,12 +275,13 @@ def ndm_eval(
     if likelihood == 'ode' and T: raise InputError(f'T={T} with the likelihood of the ODE, which has no T; expected --steps for the number of steps of its solver')
     if repeats is None: repeats = 20 if likelihood == 'bound' else 1
     if repeats < 1: raise InputError(f'repeats={repeats}; expected at least 1')
+    if n < 2: raise InputError(f'n={n}; expected at least 2')
     if probes is not None and probes < 0: raise InputError(f'probes={probes}; expected 0 for the exact divergence, or more')
     model, config = load_run(run, device)
     preset, x = config['model']['preset'], dataset(config['data']).test.to(device)
     if likelihood == 'ode':
         if probes is None: probes = 0 if x[0].numel() <= 8 else 1
-        metrics = evaluate_ode(model, x, config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver or 'rk4', steps=25 if steps is None else steps)
+        metrics = evaluate_ode(model, x[:n], config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver or 'rk4', steps=25 if steps is None else steps)
         print(f"{preset}: {metrics['nats']:.3f} ± {metrics['stderr_nats']:.3f} nats, {metrics['bits_per_dim']:.3f} ± {metrics['stderr']:.3f} bits/dim"
               + (' (a bound, by dequantisation)' if config['model']['levels'] else ''))
     else:
