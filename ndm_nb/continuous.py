@@ -60,9 +60,9 @@ def continuous_bound(
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, diffusion, prior, x[0].numel())
 
-# %% ../nbs/13_volatility.ipynb #f6764a5f
+# %% ../nbs/13_volatility.ipynb #d682c6d4
 import torch
-from .schedules import OptimalVolatility
+from .schedules import OptimalVolatility, bucket
 
 # %% ../nbs/13_volatility.ipynb #0bd57e28
 @torch.no_grad()
@@ -90,7 +90,7 @@ def uniform_time(
     "Independent uniform times."
     return torch.rand(n, dtype=like.dtype, device=like.device)
 
-# %% ../nbs/13_volatility.ipynb #bce640bb
+# %% ../nbs/13_volatility.ipynb #736f68d1
 class BucketTime:
     "Times from a density that is constant in each of several buckets. A subclass defines `weights` and `update`."
     def __init__(self,
@@ -108,13 +108,11 @@ class BucketTime:
         w = self.weights().detach().to(like)
         return self.uniform + (1 - self.uniform)*w/w.mean()
 
-    def _bucket(self, t): return (t*self.buckets).long().clamp(max=self.buckets - 1)
-
     def density(self,
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # $p(t)$, shape `(B,)`
         "The density, whose integral is 1."
-        return self._density(t)[self._bucket(t)]
+        return self._density(t)[bucket(t, self.buckets)]
 
     def __call__(self,
         n:int, # number of samples
@@ -126,7 +124,7 @@ class BucketTime:
         inside = ((u - end[k] + p[k])/p[k]).clamp(0, 1 - 1e-6)
         return ((k + inside)/self.buckets).clamp(max=1 - 1e-6)
 
-# %% ../nbs/13_volatility.ipynb #aee5136d
+# %% ../nbs/13_volatility.ipynb #2d3214e6
 class ImportanceTime(BucketTime):
     r"Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment per bucket (arXiv 2102.09672)."
     def __init__(self,
@@ -148,11 +146,11 @@ class ImportanceTime(BucketTime):
         value:Tensor, # the integrand there, nats, shape `(B,)`
     ):
         "Take a batch into the statistics."
-        k, value = self._bucket(t).cpu(), value.detach().float().cpu()
+        k, value = bucket(t, self.buckets).cpu(), value.detach().float().cpu()
         self.square.mul_(self.decay).index_add_(0, k, value**2)
         self.count.mul_(self.decay).index_add_(0, k, torch.ones_like(value))
 
-# %% ../nbs/13_volatility.ipynb #6c38fd14
+# %% ../nbs/13_volatility.ipynb #70d25b60
 class LearnedTime(BucketTime):
     "Times from a density that is learned by gradient descent on the variance of the estimate. Derived in this notebook."
     def __init__(self,
@@ -173,7 +171,7 @@ class LearnedTime(BucketTime):
         value:Tensor, # the integrand there, nats, shape `(B,)`
     ):
         "One step of gradient descent on the variance."
-        k = self._bucket(t).cpu()
+        k = bucket(t, self.buckets).cpu()
         square = (value.detach()/self.density(t)).float().cpu()**2
         if not square.any(): return
         with torch.enable_grad():

@@ -63,7 +63,7 @@ def data_end(
     r"$(\alpha_0, \sigma_0)$ of the base schedule."
     return tuple(v[0] for v in model.forward_process.schedule(x.new_zeros(1)))
 
-# %% ../nbs/15_likelihood.ipynb #e2ebf11f
+# %% ../nbs/15_likelihood.ipynb #16b8ee49
 @torch.no_grad()
 def log_prob_ode(
     model:NeuralDiffusion,
@@ -83,6 +83,7 @@ def log_prob_ode(
     v = None if exact else draw_probes(x, probes, kind, generator)
 
     def motion(t, state):
+        "The rates of change of z and of the integral of the divergence."
         t = t.to(x.dtype).clamp(0, 1).repeat(len(x))
         return divergence(lambda z: generative_drift(model, z, t), state[0], v)
 
@@ -124,7 +125,7 @@ def dequantise(
         log_q = -(u/std)**2/2 - math.log(std*Z) - math.log(2*math.pi)/2
     return x + u.to(x.dtype), sum_event(log_q).to(x.dtype)
 
-# %% ../nbs/15_likelihood.ipynb #ddd95e74
+# %% ../nbs/15_likelihood.ipynb #a88fa55b
 @torch.no_grad()
 def evaluate_ode(
     model:NeuralDiffusion,
@@ -140,6 +141,7 @@ def evaluate_ode(
     if len(check_batch(x)) < 2 or repeats < 1: raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
     alpha, sigma = data_end(model, x)
     def log_prob(part):
+        "Of one batch, with new noise."
         if levels is None: return log_prob_ode(model, part, **options)
         y, log_q = dequantise(part, levels, dequantisation, sigma/alpha)
         return log_prob_ode(model, y, **options) - log_q

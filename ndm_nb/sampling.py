@@ -96,7 +96,7 @@ def find_sampler(
     problem = f'{solver!r} is a solver of {owner}, not of {wanted}' if owner else f'unknown solver {solver!r}'
     raise InputError(f'{problem}; ' + '; '.join(f'{function} has {", ".join(names[function])}' for function in ([wanted] if wanted else names)))
 
-# %% ../nbs/14_sampling.ipynb #a9423690
+# %% ../nbs/14_sampling.ipynb #05207188
 def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
     "The same as `_walk` by torchdiffeq, which returns only at the end, so that all calls of `callback` come then."
     from torchdiffeq import odeint
@@ -117,6 +117,7 @@ def _start(model, noise, steps, grid):
 def _drift(model, volatility=None):
     r"The function $b(z,t)$ that the solvers see, with one time for all samples."
     def drift(z, t):
+        r"$b(z,t)$ for one time `t` without dimensions."
         t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z))               # neither rounding nor a failing solver must lead out of [0, 1]
         return generative_drift(model, z, t, volatility(t) if volatility else None)
     return drift
@@ -186,14 +187,16 @@ def sample_sde(
     z, way = _walk(_sde_steps[solver], _drift(model, volatility), kick, z, times, callback, trajectory)
     return _decode(model, z, way)
 
-# %% ../nbs/14_sampling.ipynb #ba638d5d
+# %% ../nbs/14_sampling.ipynb #962d0b47
 @contextmanager
 def count_nfe(
     model:NeuralDiffusion,
 ): # for `with count_nfe(model) as count:`; then `count.nfe` is the number of calls so far
     "Count how often the predictor is called."
     count = SimpleNamespace(nfe=0)
-    def add(*_): count.nfe += 1
+    def add(*_):
+        "One more call."
+        count.nfe += 1
     hook = model.predictor.register_forward_hook(add)
     try: yield count
     finally: hook.remove()

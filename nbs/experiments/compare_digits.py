@@ -6,9 +6,10 @@
 Every run has the settings of `ndm_train` without options. The other rows ask whether the comparison is fair. `wide`: the NDM has a second
 network; would an ordinary diffusion with as many parameters do as well? `noise`: is the shared predictor's parameterisation the best one?
 """
-import argparse, json, os, platform
+import argparse, json
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
+from harness import cost, pm, run_jobs
 
 results = Path(__file__).parent/'results'/'digits.json'
 models = {'ddpm': dict(preset='ddpm'), 'ndm': dict(preset='ndm'), 'ddpm, wide': dict(preset='ddpm', width=360),
@@ -36,7 +37,6 @@ def run(name, T, seed):
 def table(runs):
     "Mean and spread over seeds, and how far each model is below `ddpm`, seed by seed; a Markdown table."
     lines = ['| | model | reconstruction | diffusion | prior | total, bits/dim | below ddpm | parameters |', '|---|---|---|---|---|---|---|---|']
-    pm = lambda values: f'{mean(values):.3f} ± {stdev(values):.3f}' if len(values) > 1 else f'{values[0]:.3f}'
     for T in dict.fromkeys(r['T'] for r in runs):
         total = {(r['model'], r['seed']): r['total'] for r in runs if r['T'] == T}
         for name in dict.fromkeys(r['model'] for r in runs):
@@ -53,38 +53,19 @@ def best(runs, T, kind):
     "The model of a kind ('ddpm' or 'ndm') that does best on the validation split."
     return min((name for name in models if name.startswith(kind)), key=lambda name: average(runs, T, name, 'valid'))
 
-def cost(T=10, iterations=40, rounds=5):
-    "Seconds per training step of each model as a multiple of `ddpm`'s: taken in turns, one thread, the best of several rounds."
-    import time
-    import torch
-    torch.set_num_threads(1)
+def step_cost(T=10, iterations=40):
+    "Seconds per training step of each model as a multiple of `ddpm`'s."
     from ndm_nb.data import dataset
     from ndm_nb.presets import build
     from ndm_nb.training import Trainer, bound_for
-    splits, best = dataset('digits'), {}
-    for _ in range(rounds):
-        for name, options in models.items():
-            trainer = Trainer(build(event=splits.event, levels=splits.levels, **options), bound_for(T), splits.train, splits.valid[:1], iterations=iterations, every=iterations)
-            start = time.perf_counter()
-            trainer.fit(progress=False)
-            best[name] = min(best.get(name, float('inf')), time.perf_counter() - start)
-    return {name: seconds/best['ddpm'] for name, seconds in best.items()}
+    splits = dataset('digits')
+    return cost({name: lambda options=options: Trainer(build(event=splits.event, levels=splits.levels, **options), bound_for(T), splits.train, splits.valid[:1], iterations=iterations, every=iterations)
+                 for name, options in models.items()})
 
 def main(names, seeds, Ts=(10, 50, None)):
     "Train what is asked for and put it in place of what the record holds for it."
-    import torch
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-    jobs = [(name, T, seed) for T in Ts for seed in seeds for name in names]
-    order = lambda r: (Ts.index(r['T']), r['seed'], list(models).index(r['model']))
-    record = dict(hardware=f'{os.cpu_count()} cores of a {platform.machine()} CPU, one thread for each run', torch=torch.__version__)
-    runs = {(r['model'], r['T'], r['seed']): r for r in (json.loads(results.read_text())['runs'] if results.exists() else [])}
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context('spawn')) as pool:
-        for job, result in zip(jobs, pool.map(run, *zip(*jobs))):
-            runs[job] = result
-            results.write_text(json.dumps(record | dict(runs=sorted(runs.values(), key=order)), indent=1) + '\n')
-            print(f"{job[0]}, {steps_name(job[1])}, seed {job[2]}: {result['total']:.3f} bits/dim after {result['seconds']:.0f} s", flush=True)
-    return json.loads(results.read_text())
+    return run_jobs(run, [(name, T, seed) for T in Ts for seed in seeds for name in names], results, key=lambda r: (r['model'], r['T'], r['seed']),
+                    show=lambda r: f"{r['model']}, {steps_name(r['T'])}, seed {r['seed']}: {r['total']:.3f} bits/dim after {r['seconds']:.0f} s")
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -95,7 +76,7 @@ if __name__ == '__main__':
     a = p.parse_args()
     record = json.loads(results.read_text()) if a.show or a.cost else main(a.models, a.seeds)
     if not a.show:
-        record['cost'] = cost()
+        record['cost'] = step_cost()
         results.write_text(json.dumps(record, indent=1) + '\n')
     print(f"\n{record['hardware']}, torch {record['torch']}\n\n{table(record['runs'])}\n")
     print('a training step, in units of ddpm: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()))
