@@ -7,7 +7,7 @@ __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_devic
            'ndm_train', 'format_table', 'default_steps', 'default_solver', 'sample_run', 'plot_trajectories',
            'ndm_sample', 'ndm_eval', 'console']
 
-# %% ../nbs/23_cli.ipynb #4f1bb2f5
+# %% ../nbs/23_cli.ipynb #030bbac8
 import json, shutil, sys, tempfile
 from pathlib import Path
 import torch
@@ -22,7 +22,7 @@ from .presets import build
 from .sampling import Trajectory, count_nfe, find_sampler, sample_ode, sample_sde
 from .training import Trainer, TrainingError, bound_for, check_seed, evaluate
 
-# %% ../nbs/23_cli.ipynb #8087bcdd
+# %% ../nbs/23_cli.ipynb #34418d93
 def parse_steps(
     T, # a whole number, or 'inf'
 )->int|None: # the number of steps; None for continuous time
@@ -31,7 +31,7 @@ def parse_steps(
     try: return check_steps(float(T))
     except ValueError: raise InputError(f"T={T}; expected a whole number of steps, at least 1, or 'inf' for continuous time") from None
 
-# %% ../nbs/23_cli.ipynb #d2142120
+# %% ../nbs/23_cli.ipynb #a0acfdbd
 def parse_device(
     device:str, # 'auto', 'cpu', 'cuda', 'cuda:1', ...
 )->torch.device:
@@ -41,7 +41,7 @@ def parse_device(
     except (RuntimeError, AssertionError) as e:
         raise InputError(f'device {device!r} cannot be used ({str(e).splitlines()[0]}); expected auto, cpu, or a device of this machine') from None
 
-# %% ../nbs/23_cli.ipynb #1bd9b2d6
+# %% ../nbs/23_cli.ipynb #ff03d073
 _files = {'config.json', 'model.safetensors', 'metrics.json', 'metrics.jsonl', 'samples.png', 'loss.png'}
 
 def run_folder(
@@ -59,7 +59,7 @@ def run_folder(
         raise InputError(f'{partial} exists and is not an unfinished run; expected another --name or --out')
     return folder
 
-# %% ../nbs/23_cli.ipynb #bd2163c3
+# %% ../nbs/23_cli.ipynb #4f5ce746
 def save_run(
     folder:Path, # where to, an existing folder
     config:dict, # with the arguments of `build` under 'model'
@@ -83,7 +83,7 @@ def save_run(
 
 def _write_json(path, value): path.write_text(json.dumps(value, indent=2) + '\n')
 
-# %% ../nbs/23_cli.ipynb #983304c4
+# %% ../nbs/23_cli.ipynb #f36655b1
 def load_run(
     folder, # a folder that `ndm_train` wrote
     device='cpu', # where to put the model
@@ -101,7 +101,7 @@ def load_run(
     except (SafetensorError, RuntimeError) as e: raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
     return model.to(device).eval(), config
 
-# %% ../nbs/23_cli.ipynb #914316da
+# %% ../nbs/23_cli.ipynb #a7211c76
 def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, nfdm, nfdm_flow or nfdm_paper
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
@@ -143,7 +143,7 @@ def ndm_train(
     print(format_table(results))
     return results
 
-# %% ../nbs/23_cli.ipynb #ece2461b
+# %% ../nbs/23_cli.ipynb #9c83be3f
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
@@ -159,7 +159,7 @@ def _train_one(trainer, config, folder, splits):
         partial.rename(folder)
     return metrics
 
-# %% ../nbs/23_cli.ipynb #ed8ae8f1
+# %% ../nbs/23_cli.ipynb #2b37f0a2
 def format_table(
     results:dict, # name to metrics, as `evaluate` returns them, perhaps with `parameters` and `seconds`
 )->str: # one line per model
@@ -170,20 +170,21 @@ def format_table(
     widths = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) for row in rows)
 
-# %% ../nbs/23_cli.ipynb #a103d715
+# %% ../nbs/23_cli.ipynb #fa8e2a3b
 def default_steps(
     config:dict, # as `load_run` returns it
 )->int: # what the model was trained with, or 100 for continuous time
     "The number of steps to sample with if nobody says otherwise."
     return config['T'] or 100
 
+# %% ../nbs/23_cli.ipynb #d7ca7a14
 def default_solver(
     config:dict, # as `load_run` returns it
 )->str: # 'ancestral' for a model with T steps, 'stochastic_heun' for one of continuous time
     "The solver to sample with if nobody says otherwise: the one for the process that the bound is about."
     return 'ancestral' if config['T'] else 'stochastic_heun'
 
-# %% ../nbs/23_cli.ipynb #2f6a4b26
+# %% ../nbs/23_cli.ipynb #6cac4289
 def sample_run(
     model:NeuralDiffusion, # as `load_run` returns it
     config:dict, # likewise
@@ -207,7 +208,7 @@ def sample_run(
             trajectory = Trajectory(*map(torch.stack, zip(*way)))
     return x, trajectory, count.nfe
 
-# %% ../nbs/23_cli.ipynb #b2759740
+# %% ../nbs/23_cli.ipynb #257c0051
 def plot_trajectories(
     trajectory:Tensor, # points in the plane over time, shape `(N+1, B, 2)`
     x:Tensor, # where they ended, shape `(B, 2)`
@@ -223,7 +224,7 @@ def plot_trajectories(
     ax.plot(*way[0].T, 'o', color='C1', ms=2); ax.plot(*x[:n].T, 'o', color='C3', ms=3); ax.set_aspect('equal')
     return ax
 
-# %% ../nbs/23_cli.ipynb #63e759c6
+# %% ../nbs/23_cli.ipynb #bf3433b5
 def ndm_sample(
     run:str, # a folder that ndm_train wrote
     n:int=64, # number of samples
@@ -255,7 +256,7 @@ def ndm_sample(
     print(f'{nfe} function evaluations, written to {out}')
     return x
 
-# %% ../nbs/23_cli.ipynb #62f890d8
+# %% ../nbs/23_cli.ipynb #735fa9bb
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
     T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
@@ -289,7 +290,7 @@ def ndm_eval(
         print(format_table({preset: metrics}))
     return metrics
 
-# %% ../nbs/23_cli.ipynb #9568b67e
+# %% ../nbs/23_cli.ipynb #5224aa90
 def console(
     func, # a function whose parameters are documented by comments
 ): # a function that reads `sys.argv`

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['generative_drift', 'mismatch', 'continuous_bound', 'time_samplers', 'optimal_volatility', 'uniform_time', 'BucketTime', 'ImportanceTime', 'LearnedTime']
 
-# %% ../nbs/11_continuous.ipynb #0d09d33f
+# %% ../nbs/11_continuous.ipynb #380a31df
 from torch import Tensor
 from .core import InputError, check_batch, check_time, expand, sum_event
 from .discrete import antithetic_time
 from .model import Bound, NeuralDiffusion, boundary_terms
 from .paths import Marginal
 
-# %% ../nbs/11_continuous.ipynb #9eab7963
+# %% ../nbs/11_continuous.ipynb #7b0aedc4
 def generative_drift(
     model:NeuralDiffusion,
     z:Tensor, # shape `(B, *event)`
@@ -23,7 +23,7 @@ def generative_drift(
     q = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) if g is None else q.backward_drift(z, g)
 
-# %% ../nbs/11_continuous.ipynb #28efb442
+# %% ../nbs/11_continuous.ipynb #9b18d0ce
 def mismatch(
     model:NeuralDiffusion,
     q:Marginal, # $q(z_t\mid x)$, from `path.flow(t)`
@@ -34,7 +34,7 @@ def mismatch(
     guess = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) - guess.velocity(z), q.score(z) - guess.score(z)
 
-# %% ../nbs/11_continuous.ipynb #7e5c9d10
+# %% ../nbs/11_continuous.ipynb #0572caec
 def continuous_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -60,11 +60,11 @@ def continuous_bound(
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, diffusion, prior, x[0].numel())
 
-# %% ../nbs/13_volatility.ipynb #d682c6d4
+# %% ../nbs/13_volatility.ipynb #a77a7938
 import torch
 from .schedules import OptimalVolatility, bucket
 
-# %% ../nbs/13_volatility.ipynb #0bd57e28
+# %% ../nbs/13_volatility.ipynb #ec9d82b3
 @torch.no_grad()
 def optimal_volatility(
     model:NeuralDiffusion, # its volatility becomes the base
@@ -82,7 +82,7 @@ def optimal_volatility(
         best.update(t, *mismatch(model, q, q.sample(), t))
     return best
 
-# %% ../nbs/13_volatility.ipynb #093bb17b
+# %% ../nbs/13_volatility.ipynb #fbd18972
 def uniform_time(
     n:int, # number of samples
     like:Tensor, # gives dtype and device
@@ -90,7 +90,7 @@ def uniform_time(
     "Independent uniform times."
     return torch.rand(n, dtype=like.dtype, device=like.device)
 
-# %% ../nbs/13_volatility.ipynb #736f68d1
+# %% ../nbs/13_volatility.ipynb #528c244d
 class BucketTime:
     "Times from a density that is constant in each of several buckets. A subclass defines `weights` and `update`."
     def __init__(self,
@@ -124,7 +124,7 @@ class BucketTime:
         inside = ((u - end[k] + p[k])/p[k]).clamp(0, 1 - 1e-6)
         return ((k + inside)/self.buckets).clamp(max=1 - 1e-6)
 
-# %% ../nbs/13_volatility.ipynb #2d3214e6
+# %% ../nbs/13_volatility.ipynb #aa9a8f5d
 class ImportanceTime(BucketTime):
     r"Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment per bucket (arXiv 2102.09672)."
     def __init__(self,
@@ -150,7 +150,7 @@ class ImportanceTime(BucketTime):
         self.square.mul_(self.decay).index_add_(0, k, value**2)
         self.count.mul_(self.decay).index_add_(0, k, torch.ones_like(value))
 
-# %% ../nbs/13_volatility.ipynb #70d25b60
+# %% ../nbs/13_volatility.ipynb #c2d2dd11
 class LearnedTime(BucketTime):
     "Times from a density that is learned by gradient descent on the variance of the estimate. Derived in this notebook."
     def __init__(self,
@@ -179,5 +179,5 @@ class LearnedTime(BucketTime):
             loss = -((square/square.mean() - 1)*p[k].log()).mean()
         self.optimiser.zero_grad(); loss.backward(); self.optimiser.step()
 
-# %% ../nbs/13_volatility.ipynb #e276f20a
+# %% ../nbs/13_volatility.ipynb #1981505d
 time_samplers = dict(antithetic=lambda: antithetic_time, uniform=lambda: uniform_time, importance=ImportanceTime, learned=LearnedTime)

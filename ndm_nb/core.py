@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['expand', 'sum_event', 't_jvp', 'InputError', 'check_batch', 'check_like', 'check_time']
 
-# %% ../nbs/00_core.ipynb #b411bab9
+# %% ../nbs/00_core.ipynb #4aebe9a3
 import torch
 from torch import Tensor
 
-# %% ../nbs/00_core.ipynb #52b78db7
+# %% ../nbs/00_core.ipynb #766917fb
 def expand(
     t:Tensor, # one number per sample, shape `(B,)`
     like:Tensor, # a batch, shape `(B, *event)`
@@ -17,14 +17,14 @@ def expand(
     "`t` shaped so that it broadcasts against `like`."
     return t.reshape(t.shape + (1,)*(like.ndim - t.ndim))
 
-# %% ../nbs/00_core.ipynb #41745df5
+# %% ../nbs/00_core.ipynb #f3441656
 def sum_event(
     v:Tensor, # shape `(B, *event)`
 )->Tensor: # shape `(B,)`
     "Sum over all dimensions of a sample."
     return v.flatten(1).sum(1)
 
-# %% ../nbs/00_core.ipynb #c2c7b0f9
+# %% ../nbs/00_core.ipynb #4633f351
 def t_jvp(
     f, # a function of `t` that treats the samples of a batch independently; may return a tuple
     t:Tensor, # times, shape `(B,)`
@@ -33,11 +33,11 @@ def t_jvp(
     t = t.contiguous()                       # a tangent needs memory of its own for each sample; `t.expand(B)` shares it
     return torch.func.jvp(f, (t,), (torch.ones_like(t),))
 
-# %% ../nbs/00_core.ipynb #9a0327d7
+# %% ../nbs/00_core.ipynb #a3949b56
 class InputError(ValueError):
     "What the caller gave cannot be used. The message names it, what was given, and what is expected."
 
-# %% ../nbs/00_core.ipynb #07c45a9d
+# %% ../nbs/00_core.ipynb #030136f1
 def check_batch(
     x, # what should be a batch
     name:str='x', # how to call it in the message
@@ -55,7 +55,7 @@ def check_batch(
         raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; expected finite values')
     return x
 
-# %% ../nbs/00_core.ipynb #b8152123
+# %% ../nbs/00_core.ipynb #042cad4d
 def check_like(
     out:Tensor, # what a network returned
     x:Tensor, # the batch whose shape and precision it should have
@@ -65,7 +65,7 @@ def check_like(
     if out.shape != x.shape: raise InputError(f'{name} returned shape {tuple(out.shape)}; expected {tuple(x.shape)}')
     return out.to(x.dtype)
 
-# %% ../nbs/00_core.ipynb #82185bef
+# %% ../nbs/00_core.ipynb #1c4c5720
 def check_time(
     t, # what should be times
     x:Tensor, # the batch they belong to, shape `(B, *event)`

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Splits', 'checkerboard', 'eight_gaussians', 'toy', 'dataset', 'plot_samples']
 
-# %% ../nbs/06_data.ipynb #24793504
+# %% ../nbs/06_data.ipynb #256e25bf
 import math
 from typing import NamedTuple
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from .core import InputError
 
-# %% ../nbs/06_data.ipynb #68d37282
+# %% ../nbs/06_data.ipynb #0ac3bb28
 class Splits(NamedTuple):
     "A data set in three parts, each a float tensor `(N, *event)`."
     train:Tensor # to fit the parameters
@@ -26,7 +26,7 @@ class Splits(NamedTuple):
         "The shape of one sample."
         return tuple(self.train.shape[1:])
 
-# %% ../nbs/06_data.ipynb #e753964d
+# %% ../nbs/06_data.ipynb #d00d3816
 def checkerboard(
     n:int, # number of points
     rng:np.random.Generator, # where the randomness comes from
@@ -36,7 +36,7 @@ def checkerboard(
     corner = np.stack([column, 2*row + column % 2], 1) - 2
     return corner + rng.random((n, 2))
 
-# %% ../nbs/06_data.ipynb #a796c72b
+# %% ../nbs/06_data.ipynb #974f0200
 def eight_gaussians(
     n:int, # number of points
     rng:np.random.Generator, # where the randomness comes from
@@ -46,7 +46,7 @@ def eight_gaussians(
     centre = 4*np.stack([np.cos(angle), np.sin(angle)], 1)
     return (centre + .5*rng.standard_normal((n, 2))) / math.sqrt(2)
 
-# %% ../nbs/06_data.ipynb #c077060e
+# %% ../nbs/06_data.ipynb #bf6f24fc
 def _sklearn(name, scale, shift, columns=(0, 1), **kwargs):
     def make(n, rng):
         "Points from scikit-learn's generator, moved and scaled."
@@ -60,7 +60,7 @@ _toys = dict(checkerboard=checkerboard, eight_gaussians=eight_gaussians,
              circles=_sklearn('make_circles', 1.5, (0, 0), noise=.05, factor=.5),
              swiss_roll=_sklearn('make_swiss_roll', .15, (0, 0), columns=(0, 2), noise=.5))
 
-# %% ../nbs/06_data.ipynb #2f999bd0
+# %% ../nbs/06_data.ipynb #4898b315
 def toy(
     name:str, # 'checkerboard', 'eight_gaussians', 'two_moons', 'circles' or 'swiss_roll'
     n:int, # number of points
@@ -70,7 +70,7 @@ def toy(
     if name not in _toys: raise InputError(f'unknown toy set {name!r}; expected one of {", ".join(_toys)}')
     return torch.from_numpy(_toys[name](n, np.random.default_rng(seed))).float()
 
-# %% ../nbs/06_data.ipynb #369dc85c
+# %% ../nbs/06_data.ipynb #ac38d229
 def _digits():
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -81,7 +81,7 @@ def _digits():
     train, valid = train_test_split(rest, test_size=200, random_state=0, stratify=labels[rest])
     return Splits(images[train], images[valid], images[test], levels=17)
 
-# %% ../nbs/06_data.ipynb #f8e84e91
+# %% ../nbs/06_data.ipynb #91824b9b
 def dataset(
     name:str, # 'digits', or a toy set: 'checkerboard', 'eight_gaussians', 'two_moons', 'circles', 'swiss_roll'
 )->Splits:
@@ -90,7 +90,7 @@ def dataset(
     if name in _toys: return Splits(*(toy(name, n, seed) for seed, n in enumerate((50_000, 2_000, 10_000))))
     raise InputError(f'unknown data set {name!r}; expected one of digits, {", ".join(_toys)}')
 
-# %% ../nbs/06_data.ipynb #c07665f6
+# %% ../nbs/06_data.ipynb #dcdfb4b7
 def plot_samples(
     x:Tensor, # images `(N, C, H, W)` in [-1, 1], or points `(N, 2)`
     ax=None, # matplotlib axes; the current ones if left out

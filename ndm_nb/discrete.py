@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['posterior', 'fresh_share', 'antithetic_time', 'discrete_bound', 'check_steps', 'sample_ancestral']
 
-# %% ../nbs/10_discrete.ipynb #fce8a0e0
+# %% ../nbs/10_discrete.ipynb #4ca3365d
 import math
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from .core import InputError, check_batch, check_time, expand
 from .model import Bound, NeuralDiffusion, boundary_terms, gaussian_kl
 from .paths import Gaussian, Marginal, Path
 
-# %% ../nbs/10_discrete.ipynb #6894979b
+# %% ../nbs/10_discrete.ipynb #e8f25b07
 def posterior(
     path:Path, # `forward_process(x)`; its `schedule` gives $\gamma$
     z:Tensor, # $z_t$, shape `(B, *event)`
@@ -28,7 +28,7 @@ def posterior(
     fresh = fresh_share(path, q_s, s, t, eta)
     return Gaussian(q_s.mean + (1 - fresh).sqrt()*q_s.std*q_t.noise(z), q_s.log_std + fresh.log()/2)
 
-# %% ../nbs/10_discrete.ipynb #cc5ec05b
+# %% ../nbs/10_discrete.ipynb #7044fc43
 def fresh_share(
     path:Path, # `forward_process(x)`; its `schedule` gives $\gamma$ and the base's $\sigma$
     q_s:Marginal, # `path(s)`
@@ -46,7 +46,7 @@ def fresh_share(
 def _check_eta(eta, positive=False):
     if not 0 <= eta <= 1 or (positive and eta == 0): raise InputError(f'eta={eta}; expected 0 {"<" if positive else "<="} eta <= 1')
 
-# %% ../nbs/10_discrete.ipynb #539baaaa
+# %% ../nbs/10_discrete.ipynb #162cb8f9
 def antithetic_time(
     n:int, # number of samples
     like:Tensor, # gives dtype and device
@@ -55,7 +55,7 @@ def antithetic_time(
     order = torch.randperm(n, device=like.device).to(like.dtype)
     return (torch.rand(1, dtype=like.dtype, device=like.device) + order/n) % 1
 
-# %% ../nbs/10_discrete.ipynb #b16ec703
+# %% ../nbs/10_discrete.ipynb #444368ef
 def discrete_bound(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`
@@ -79,7 +79,7 @@ def discrete_bound(
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, steps * gaussian_kl(q, p), prior, x[0].numel())
 
-# %% ../nbs/10_discrete.ipynb #5eb175ef
+# %% ../nbs/10_discrete.ipynb #7d5402b8
 def check_steps(
     steps, # what should be a number of steps
 )->int: # the number
@@ -87,7 +87,7 @@ def check_steps(
     if not (steps >= 1 and steps < math.inf and int(steps) == steps): raise InputError(f'steps={steps}; expected a whole number, at least 1')
     return int(steps)
 
-# %% ../nbs/10_discrete.ipynb #eca29ee2
+# %% ../nbs/10_discrete.ipynb #17b5c0a1
 @torch.no_grad()
 def sample_ancestral(
     model:NeuralDiffusion,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['divergence', 'draw_probes', 'data_end', 'log_prob_ode', 'bits_per_dim', 'dequantise', 'evaluate_ode']
 
-# %% ../nbs/15_likelihood.ipynb #ecab2e6e
+# %% ../nbs/15_likelihood.ipynb #ab34fd30
 import math
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from .discrete import check_steps
 from .model import NeuralDiffusion, level_index
 from .sampling import library_solvers
 
-# %% ../nbs/15_likelihood.ipynb #05c2b7f3
+# %% ../nbs/15_likelihood.ipynb #387a1e3a
 def divergence(
     f, # $z \mapsto f(z)$ of the same shape, which treats the samples of a batch independently
     z:Tensor, # where, shape `(B, *event)`
@@ -30,7 +30,7 @@ def divergence(
         total = total + sum_event(u*Ju)
     return out, total if v is None else total/len(v)
 
-# %% ../nbs/15_likelihood.ipynb #f988d7ab
+# %% ../nbs/15_likelihood.ipynb #5ffccfba
 _probes = dict(
     rademacher=lambda shape, x, generator: 2.*torch.randint(2, shape, generator=generator, device=x.device).to(x.dtype) - 1,
     gaussian=lambda shape, x, generator: torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype))
@@ -46,7 +46,7 @@ def draw_probes(
     if not (probes >= 1 and probes < math.inf and int(probes) == probes): raise InputError(f'probes={probes}; expected a whole number, at least 1')
     return _probes[kind]((int(probes), *x.shape), x, generator)
 
-# %% ../nbs/15_likelihood.ipynb #2ec4a2c6
+# %% ../nbs/15_likelihood.ipynb #59b3633f
 def _solver_options(solver, steps, rtol, atol):
     "Options of torchdiffeq for a solver by name, and the setting in words; raises `InputError` for what it cannot do."
     solvers, steps = library_solvers(), check_steps(steps)
@@ -55,7 +55,7 @@ def _solver_options(solver, steps, rtol, atol):
     if solvers[solver]: return dict(step_t=[1.], max_num_steps=10_000), f'solver={solver!r}, rtol={rtol}, atol={atol}'
     return dict(grid_constructor=lambda f, y, t: torch.linspace(0, 1, steps + 1, dtype=t.dtype, device=t.device)), f'solver={solver!r}, steps={steps}'
 
-# %% ../nbs/15_likelihood.ipynb #5814fff3
+# %% ../nbs/15_likelihood.ipynb #df3589b5
 def data_end(
     model:NeuralDiffusion,
     x:Tensor, # data, for its dtype and device
@@ -63,7 +63,7 @@ def data_end(
     r"$(\alpha_0, \sigma_0)$ of the base schedule."
     return tuple(v[0] for v in model.forward_process.schedule(x.new_zeros(1)))
 
-# %% ../nbs/15_likelihood.ipynb #16b8ee49
+# %% ../nbs/15_likelihood.ipynb #2edc9576
 @torch.no_grad()
 def log_prob_ode(
     model:NeuralDiffusion,
@@ -94,7 +94,7 @@ def log_prob_ode(
     if bad: raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples ({how}); try more steps, an adaptive solver, or float64, and check that the drift of the model is finite')
     return result
 
-# %% ../nbs/15_likelihood.ipynb #f19f2538
+# %% ../nbs/15_likelihood.ipynb #999b4a3c
 def bits_per_dim(
     log_prob:Tensor, # nats per sample, shape `(B,)`
     x:Tensor, # the data, shape `(B, *event)`
@@ -102,7 +102,7 @@ def bits_per_dim(
     r"$-\log p\,/\,(d\log 2)$."
     return -log_prob / (x[0].numel()*math.log(2))
 
-# %% ../nbs/15_likelihood.ipynb #5676d237
+# %% ../nbs/15_likelihood.ipynb #05627469
 def dequantise(
     x:Tensor, # data on a grid from -1 to 1, shape `(B, *event)`
     levels:int, # number of values of the grid
@@ -125,7 +125,7 @@ def dequantise(
         log_q = -(u/std)**2/2 - math.log(std*Z) - math.log(2*math.pi)/2
     return x + u.to(x.dtype), sum_event(log_q).to(x.dtype)
 
-# %% ../nbs/15_likelihood.ipynb #a88fa55b
+# %% ../nbs/15_likelihood.ipynb #910dff3f
 @torch.no_grad()
 def evaluate_ode(
     model:NeuralDiffusion,

@@ -7,7 +7,7 @@ __all__ = ['DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPred
            'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl', 'NeuralDiffusion',
            'boundary_terms']
 
-# %% ../nbs/05_model.ipynb #d7caa30f
+# %% ../nbs/05_model.ipynb #97724184
 import math
 from typing import NamedTuple
 import torch
@@ -16,7 +16,7 @@ from .core import InputError, check_like, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule, Volatility
 
-# %% ../nbs/05_model.ipynb #999b9150
+# %% ../nbs/05_model.ipynb #6cfe9a2f
 class DataPredictor(nn.Module):
     r"$\hat x = \mathrm{net}(z,t)$."
     def __init__(self,
@@ -31,7 +31,7 @@ class DataPredictor(nn.Module):
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
         return check_like(self.net(z, t), z)
 
-# %% ../nbs/05_model.ipynb #39b88a8b
+# %% ../nbs/05_model.ipynb #1f1d937e
 class NoisePredictor(nn.Module):
     r"$\hat x = (z - \sigma_t\,\mathrm{net}(z,t))/\alpha_t$, for schedules with $\alpha_t > 0$."
     def __init__(self,
@@ -50,7 +50,7 @@ class NoisePredictor(nn.Module):
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         return (z - sigma*check_like(self.net(z, t), z)) / alpha
 
-# %% ../nbs/05_model.ipynb #22598c33
+# %% ../nbs/05_model.ipynb #3107126c
 class VelocityPredictor(nn.Module):
     r"$\hat x = (\alpha_t z - \sigma_t\,\mathrm{net}(z,t))/(\alpha_t^2+\sigma_t^2)$, the “v” of arXiv 2202.00512."
     def __init__(self,
@@ -67,7 +67,7 @@ class VelocityPredictor(nn.Module):
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         return (alpha*z - sigma*check_like(self.net(z, t), z)) / (alpha**2 + sigma**2)
 
-# %% ../nbs/05_model.ipynb #bf4b41d9
+# %% ../nbs/05_model.ipynb #ddd5afb1
 class ResidualPredictor(nn.Module):
     r"$\hat x = (1-t)\,z + (t+c)\,\mathrm{net}(z,t)$, for processes with $\alpha_t \approx 1-t$ (NFDM, arXiv 2404.12940)."
     def __init__(self,
@@ -83,7 +83,7 @@ class ResidualPredictor(nn.Module):
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
         return expand(1 - t, z)*z + expand(t + self.c, z)*check_like(self.net(z, t), z)
 
-# %% ../nbs/05_model.ipynb #3e444fdf
+# %% ../nbs/05_model.ipynb #7d69b750
 class GaussianOracle(nn.Module):
     r"The exact predictor $\mathbb E[x\mid z_t]$ for data $x\sim\mathcal N(m, s^2)$ and a linear forward process."
     def __init__(self,
@@ -103,7 +103,7 @@ class GaussianOracle(nn.Module):
         var = self.std**2
         return self.mean + alpha*var/(alpha**2*var + sigma**2) * (z - alpha*self.mean)
 
-# %% ../nbs/05_model.ipynb #5027e7ae
+# %% ../nbs/05_model.ipynb #1e144cf0
 class GaussianDecoder(nn.Module):
     r"$p(x\mid z_0) = \mathcal N(z_0/\alpha_0,\ \sigma_0^2/\alpha_0^2)$, for continuous data."
     def __init__(self,
@@ -118,7 +118,7 @@ class GaussianDecoder(nn.Module):
         alpha, sigma = self.schedule(z.new_zeros(1))
         return Gaussian(z/expand(alpha, z), expand((sigma/alpha).log(), z))
 
-# %% ../nbs/05_model.ipynb #7fdc4b75
+# %% ../nbs/05_model.ipynb #2b411277
 def level_index(
     x:Tensor, # data on the grid, shape `(B, *event)`
     values:Tensor, # the levels in increasing order, evenly spaced, shape `(L,)`
@@ -130,7 +130,7 @@ def level_index(
     if off.any(): raise InputError(f'x contains the value {x[off][0]:.4g}; expected one of the {len(values)} levels from {values[0]:g} to {values[-1]:g}, {spacing:.4g} apart')
     return index
 
-# %% ../nbs/05_model.ipynb #d8e3a51f
+# %% ../nbs/05_model.ipynb #7d47be65
 class Levels:
     "Independent categorical distributions over a grid of values, one for each dimension of the event."
     def __init__(self,
@@ -153,7 +153,7 @@ class Levels:
         "A random level in each dimension."
         return self.values[torch.distributions.Categorical(logits=self.log_probs).sample()]
 
-# %% ../nbs/05_model.ipynb #f70d443d
+# %% ../nbs/05_model.ipynb #fd1c3673
 class CategoricalDecoder(nn.Module):
     r"$p(x\mid z_0) \propto q(z_0\mid x)$ over a grid of levels, for discrete data such as grey values (VDM, arXiv 2107.00630)."
     def __init__(self,
@@ -180,7 +180,7 @@ class CategoricalDecoder(nn.Module):
         "Raises `InputError` if `x` has values that are not levels, without computing anything else."
         level_index(x, self.values.to(x))
 
-# %% ../nbs/05_model.ipynb #0c65d087
+# %% ../nbs/05_model.ipynb #306332e8
 class Bound(NamedTuple):
     r"An upper bound on $-\log p(x)$ in three terms, each in nats and of shape `(B,)`."
     reconstruction:Tensor # $\mathbb E[-\log p(x\mid z_0)]$
@@ -198,7 +198,7 @@ class Bound(NamedTuple):
         "The sum of the terms in bits per dimension, shape `(B,)`."
         return self.total / (self.dims*math.log(2))
 
-# %% ../nbs/05_model.ipynb #05ff1aef
+# %% ../nbs/05_model.ipynb #9ae081f4
 def gaussian_kl(
     q:Gaussian,
     p:Gaussian, # of the same shape
@@ -207,13 +207,14 @@ def gaussian_kl(
     r = q.log_std - p.log_std
     return sum_event(((q.mean - p.mean)/p.std)**2/2 + torch.expm1(2*r)/2 - r)
 
+# %% ../nbs/05_model.ipynb #3b7587fb
 def prior_kl(
     q:Gaussian, # $q(z_1\mid x)$
 )->Tensor: # nats, shape `(B,)`
     r"$\mathrm{KL}\big(q\,\|\,\mathcal N(0,I)\big)$."
     return gaussian_kl(q, Gaussian(torch.zeros_like(q.mean), torch.zeros_like(q.log_std)))
 
-# %% ../nbs/05_model.ipynb #25cf041c
+# %% ../nbs/05_model.ipynb #e4e50546
 class NeuralDiffusion(nn.Module):
     "A diffusion model: a forward process, a predictor of the data, a volatility, and a decoder."
     def __init__(self,
@@ -225,7 +226,7 @@ class NeuralDiffusion(nn.Module):
         super().__init__()
         self.forward_process, self.predictor, self.volatility, self.decoder = forward_process, predictor, volatility, decoder
 
-# %% ../nbs/05_model.ipynb #62f5f9d1
+# %% ../nbs/05_model.ipynb #850be163
 def boundary_terms(
     model:NeuralDiffusion,
     x:Tensor, # data, shape `(B, *event)`

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['TimeFeatures', 'SiLU', 'LayerNorm', 'ResidualBlock', 'MLP']
 
-# %% ../nbs/02_networks.ipynb #2133784e
+# %% ../nbs/02_networks.ipynb #1f2013b4
 import math
 import torch
 from torch import Tensor, nn
 from .core import InputError, check_batch, check_time
 
-# %% ../nbs/02_networks.ipynb #c34f0a1c
+# %% ../nbs/02_networks.ipynb #fd0c4572
 class TimeFeatures(nn.Module):
     r"$t \mapsto (t, \sin k\pi t, \cos k\pi t)_{k=1..n}$: smooth features of time, of low frequency."
     def __init__(self,
@@ -27,7 +27,7 @@ class TimeFeatures(nn.Module):
         angle = t[:, None] * self.frequency.to(t.dtype)
         return torch.cat([t[:, None], angle.sin(), angle.cos()], 1)
 
-# %% ../nbs/02_networks.ipynb #f717e1e7
+# %% ../nbs/02_networks.ipynb #ccf50cdc
 class SiLU(nn.Module):
     r"$u\operatorname{sigmoid}(u)$, in operations that can be differentiated forward and backward any number of times."
     def forward(self,
@@ -35,6 +35,7 @@ class SiLU(nn.Module):
     )->Tensor: # of the same shape
         return u * torch.sigmoid(u)
 
+# %% ../nbs/02_networks.ipynb #20509392
 class LayerNorm(nn.Module):
     "Layer normalisation over the last dimension, in operations that can be differentiated forward and backward any number of times."
     def __init__(self,
@@ -50,7 +51,7 @@ class LayerNorm(nn.Module):
         u = u - u.mean(-1, keepdim=True)
         return u * (u.square().mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight + self.bias
 
-# %% ../nbs/02_networks.ipynb #914ff901
+# %% ../nbs/02_networks.ipynb #0ef8716f
 class ResidualBlock(nn.Module):
     "Normalise, mix, add the time, mix, and add the result to the input."
     def __init__(self,
@@ -69,7 +70,7 @@ class ResidualBlock(nn.Module):
         if self.time is not None: u = u + self.time(features)
         return h + self.down(self.act(u))
 
-# %% ../nbs/02_networks.ipynb #46f16b52
+# %% ../nbs/02_networks.ipynb #03c55cd6
 class MLP(nn.Module):
     "A residual perceptron `net(z, t)`, smooth in `t`, whose output starts at zero."
     def __init__(self,

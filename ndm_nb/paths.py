@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Marginal', 'Gaussian', 'Path', 'ForwardProcess', 'GaussianPath', 'NeuralForward', 'LinearForward', 'AffinePath', 'AffineForward', 'CouplingFlow', 'FlowMarginal', 'FlowPath', 'FlowForward']
 
-# %% ../nbs/04_paths.ipynb #149caf6d
+# %% ../nbs/04_paths.ipynb #03ea3c63
 import math
 import torch
 from fastcore.basics import patch
@@ -14,7 +14,7 @@ from .core import InputError, check_batch, check_time, expand, sum_event
 from .schedules import NoiseSchedule
 from .transforms import Curve, IdentityTransform, Transform
 
-# %% ../nbs/04_paths.ipynb #4a3f5007
+# %% ../nbs/04_paths.ipynb #9a491c01
 class Marginal:
     r"$q(z_t\mid x)$ at given times. A subclass defines `sample`, `noise`, `log_prob` and `velocity`, and `score` where it has a formula."
     def score(self,
@@ -35,7 +35,7 @@ class Marginal:
                          'define noise(z), log_prob(z) and velocity(z), or use AffineForward or FlowForward, which are invertible')
     noise = log_prob = velocity = _missing
 
-# %% ../nbs/04_paths.ipynb #85031f8c
+# %% ../nbs/04_paths.ipynb #c5ca7639
 class Gaussian(Marginal):
     r"$q(z_t\mid x) = \mathcal N(\mu, \sigma^2)$, independent in every dimension."
     def __init__(self,
@@ -64,7 +64,7 @@ class Gaussian(Marginal):
         r"The noise that `z` was made of: $\varepsilon = (z-\mu)/\sigma$."
         return (z - self.mean) / self.std
 
-# %% ../nbs/04_paths.ipynb #2a270774
+# %% ../nbs/04_paths.ipynb #e31cc78a
 @patch
 def log_prob(self:Gaussian,
     z:Tensor, # shape `(B, *event)`
@@ -72,6 +72,7 @@ def log_prob(self:Gaussian,
     r"$\log q(z\mid x)$, summed over the event."
     return -sum_event(self.noise(z)**2/2 + self.log_std + math.log(2*math.pi)/2)
 
+# %% ../nbs/04_paths.ipynb #713a53e8
 @patch
 def score(self:Gaussian,
     z:Tensor, # shape `(B, *event)`
@@ -79,6 +80,7 @@ def score(self:Gaussian,
     r"$\nabla_z\log q(z\mid x) = -(z-\mu)/\sigma^2$."
     return -self.noise(z) / self.std
 
+# %% ../nbs/04_paths.ipynb #4a0c49ff
 @patch
 def velocity(self:Gaussian,
     z:Tensor, # shape `(B, *event)`
@@ -87,7 +89,7 @@ def velocity(self:Gaussian,
     if self.d_mean is None: raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
     return self.d_mean + self.d_log_std*(z - self.mean)
 
-# %% ../nbs/04_paths.ipynb #564dea7d
+# %% ../nbs/04_paths.ipynb #ef4f5e18
 class Path:
     r"$t \mapsto q(z_t\mid x)$ for a fixed batch $x$. A subclass defines `__call__` and `flow`, and keeps its base `schedule`, if discrete steps are to be taken."
     def __call__(self,
@@ -107,7 +109,7 @@ class Path:
         r"$q(z_t\mid x)$ at an end of time, where it is Gaussian for every process of this library."
         return self(t)
 
-# %% ../nbs/04_paths.ipynb #1cba7b1b
+# %% ../nbs/04_paths.ipynb #c78e90cc
 class ForwardProcess(nn.Module):
     r"$x \mapsto$ the path $t \mapsto q(z_t\mid x)$. A subclass defines `forward`."
     def forward(self,
@@ -115,7 +117,7 @@ class ForwardProcess(nn.Module):
     )->Path:
         raise NotImplementedError
 
-# %% ../nbs/04_paths.ipynb #0a8a5853
+# %% ../nbs/04_paths.ipynb #b383979f
 class GaussianPath(Path):
     r"$q(z_t\mid x) = \mathcal N(\alpha_t F_t,\, \sigma_t^2 I)$ along a curve $F_t$."
     def __init__(self,
@@ -138,7 +140,7 @@ class GaussianPath(Path):
         F, d_F = self.curve.flow(t)
         return Gaussian(alpha*F, sigma.log(), d_alpha*F + alpha*d_F, d_sigma/sigma)
 
-# %% ../nbs/04_paths.ipynb #237db5be
+# %% ../nbs/04_paths.ipynb #c71c5d89
 class NeuralForward(ForwardProcess):
     r"$z_t = \alpha_t F_\varphi(x,t) + \sigma_t\varepsilon$: the data is transformed before the noise (NDM, arXiv 2310.08337)."
     def __init__(self,
@@ -150,18 +152,18 @@ class NeuralForward(ForwardProcess):
 
     def forward(self, x): return GaussianPath(self.schedule, self.transform(check_batch(x, finite=False)), x)
 
-# %% ../nbs/04_paths.ipynb #49dac515
+# %% ../nbs/04_paths.ipynb #4912dafd
 class LinearForward(NeuralForward):
     r"$z_t = \alpha_t x + \sigma_t\varepsilon$: nothing is learned but, possibly, the schedule (DDPM, VDM, flow matching)."
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
     ): super().__init__(schedule, IdentityTransform())
 
-# %% ../nbs/12_nfdm.ipynb #822b00a8
+# %% ../nbs/12_nfdm.ipynb #35cfd537
 from .core import check_like, t_jvp
 from .transforms import SeparableCurve, power_basis
 
-# %% ../nbs/12_nfdm.ipynb #2bb6f9d4
+# %% ../nbs/12_nfdm.ipynb #f50e90af
 class AffinePath(Path):
     r"$q(z_t\mid x) = \mathcal N\big(\alpha_t F_t,\ \sigma_t^2 e^{2(1-t)S_t}\big)$ along a curve $(F_t, S_t)$."
     def __init__(self,
@@ -186,7 +188,7 @@ class AffinePath(Path):
         rest = expand(1 - t, F)
         return Gaussian(alpha*F, sigma.log() + rest*S, d_alpha*F + alpha*d_F, d_sigma/sigma + rest*d_S - S)
 
-# %% ../nbs/12_nfdm.ipynb #78855dea
+# %% ../nbs/12_nfdm.ipynb #d6e48b7f
 class AffineForward(ForwardProcess):
     r"$z_t = \alpha_t F_\varphi(x,t) + \sigma_t e^{(1-t)S_\varphi(x,t)}\varepsilon$: learned mean and spread (Gaussian NFDM, arXiv 2404.12940), pinned to a base schedule."
     def __init__(self,
@@ -206,7 +208,7 @@ class AffineForward(ForwardProcess):
             raise InputError(f'the network of AffineForward returned shape {tuple(h.shape)}; expected {(len(x), 2*K, *x.shape[1:])}, twice the {K} terms of the basis')
         return AffinePath(self.schedule, SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis), x)
 
-# %% ../nbs/12_nfdm.ipynb #e9422488
+# %% ../nbs/12_nfdm.ipynb #186a1e09
 class CouplingFlow(nn.Module):
     r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803) that are the identity at $t=0$ and $t=1$."
     def __init__(self,
@@ -246,7 +248,7 @@ class CouplingFlow(nn.Module):
             u, logdet = (u - shift)*(-scale).exp(), logdet - sum_event(scale)
         return u, logdet
 
-# %% ../nbs/12_nfdm.ipynb #8f8f0028
+# %% ../nbs/12_nfdm.ipynb #cebc78dd
 class FlowMarginal(Marginal):
     r"$z = \mu + \sigma\,h(\varepsilon; x, t)$: a Gaussian whose noise goes through a flow first."
     def __init__(self,
@@ -288,7 +290,7 @@ class FlowMarginal(Marginal):
         _, d_h = t_jvp(lambda t: self.coupling(noise, self.x, t), self.t)
         return self.base.velocity(z) + self.base.std*d_h
 
-# %% ../nbs/12_nfdm.ipynb #8ef5791f
+# %% ../nbs/12_nfdm.ipynb #5cdc2205
 class FlowPath(Path):
     r"The path of `FlowForward`, on top of a Gaussian path."
     def __init__(self,
@@ -311,7 +313,7 @@ class FlowPath(Path):
         r"At both ends $h$ is the identity."
         return self.base(t)
 
-# %% ../nbs/12_nfdm.ipynb #b357bab3
+# %% ../nbs/12_nfdm.ipynb #8f6bf8c2
 class FlowForward(ForwardProcess):
     r"$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$: a distribution of any shape on top of a Gaussian process (NFDM, arXiv 2404.12940)."
     def __init__(self,

@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['presets', 'predictors', 'bases', 'build']
 
-# %% ../nbs/22_presets.ipynb #7a3b46fc
+# %% ../nbs/22_presets.ipynb #92e4e260
 import math
 from .core import InputError
 from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion, NoisePredictor, ResidualPredictor, VelocityPredictor
 from .networks import MLP
 from .paths import AffineForward, CouplingFlow, FlowForward, LinearForward, NeuralForward
-from .schedules import GeometricSchedule, LearnedGamma, LearnedVolatility, LinearGamma, MarkovVolatility, OTSchedule
+from .schedules import CosineGamma, GeometricSchedule, LearnedGamma, LearnedVolatility, LinearGamma, MarkovVolatility, OTSchedule
 from .transforms import SeparableTransform
 
-# %% ../nbs/22_presets.ipynb #5ef4794e
+# %% ../nbs/22_presets.ipynb #6fae14ae
 def _separable(event, outputs, width, depth): return MLP(event, outputs=outputs, width=width, depth=depth, time=False)
 def _linear(schedule, **_): return LinearForward(schedule)
 def _ndm(schedule, event, terms, **size): return NeuralForward(schedule, SeparableTransform(_separable(event, terms, **size), terms))
@@ -28,7 +28,7 @@ predictors = dict(v=VelocityPredictor, noise=NoisePredictor, data=lambda net, sc
 bases = dict(vp=LinearGamma, ot=lambda low, high: OTSchedule(math.exp(low/2)), geometric=lambda low, high: GeometricSchedule(math.exp(low/2)))
 _own_base = dict(flow_matching='ot', nfdm_paper='geometric')
 
-# %% ../nbs/22_presets.ipynb #943977dd
+# %% ../nbs/22_presets.ipynb #8b60ea2b
 def build(
     preset:str, # 'ddpm', 'vdm', 'flow_matching', 'ndm', 'nfdm', 'nfdm_flow' or 'nfdm_paper'
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`

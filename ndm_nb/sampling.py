@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['time_grid', 'Trajectory', 'library_solvers', 'find_sampler', 'sample_ode', 'sample_sde', 'count_nfe']
 
-# %% ../nbs/14_sampling.ipynb #52f25330
+# %% ../nbs/14_sampling.ipynb #653e1701
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from .discrete import check_steps
 from .model import NeuralDiffusion
 from .schedules import NoiseSchedule
 
-# %% ../nbs/14_sampling.ipynb #41a519bf
+# %% ../nbs/14_sampling.ipynb #69fa73bf
 def _even_gamma(schedule, u):
     r"Times at which $\gamma$ has covered the fractions `u` of its range, from 1 down to 0, by bisection."
     ends = torch.stack([u[-1], u[0]])
@@ -31,7 +31,7 @@ def _even_gamma(schedule, u):
         low, high = torch.where(below, mid, low), torch.where(below, high, mid)
     return torch.cat([u[:1], high[1:-1], u[-1:]])
 
-# %% ../nbs/14_sampling.ipynb #139b9251
+# %% ../nbs/14_sampling.ipynb #a95bb27a
 _grids = ('uniform', 'quadratic', 'logsnr')
 
 @torch.no_grad()
@@ -50,7 +50,7 @@ def time_grid(
     if schedule is None: raise InputError("the grid 'logsnr' needs a schedule, and there is none; expected one, or the grid 'uniform' or 'quadratic'")
     return _even_gamma(schedule, u)
 
-# %% ../nbs/14_sampling.ipynb #090b87a4
+# %% ../nbs/14_sampling.ipynb #05345beb
 class Trajectory(NamedTuple):
     "Where the samples were at each time of the grid."
     t:Tensor # decreasing times, shape `(N+1,)`
@@ -75,7 +75,7 @@ def _walk(step, drift, kick, z, times, callback, trajectory):
     if callback: callback(z, s.repeat(len(z)))
     return z, Trajectory(times, torch.stack(zs)) if trajectory else None
 
-# %% ../nbs/14_sampling.ipynb #7b848403
+# %% ../nbs/14_sampling.ipynb #4270ea86
 _ode_steps = dict(euler=_euler_step, heun=_heun_step)
 _sde_steps = dict(euler_maruyama=_euler_step, stochastic_heun=_heun_step)
 
@@ -85,6 +85,7 @@ def library_solvers()->dict: # name to True for an adaptive solver, False for on
     from torchdiffeq._impl.solvers import AdaptiveStepsizeODESolver as Adaptive, FixedGridODESolver as Fixed
     return {name: issubclass(kind, Adaptive) for name, kind in SOLVERS.items() if issubclass(kind, (Adaptive, Fixed))}
 
+# %% ../nbs/14_sampling.ipynb #d1b351a8
 def find_sampler(
     solver:str, # name of a solver
     wanted:str='', # 'sample_ode' or 'sample_sde', if it must be of this one
@@ -96,7 +97,7 @@ def find_sampler(
     problem = f'{solver!r} is a solver of {owner}, not of {wanted}' if owner else f'unknown solver {solver!r}'
     raise InputError(f'{problem}; ' + '; '.join(f'{function} has {", ".join(names[function])}' for function in ([wanted] if wanted else names)))
 
-# %% ../nbs/14_sampling.ipynb #05207188
+# %% ../nbs/14_sampling.ipynb #be8955fe
 def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
     "The same as `_walk` by torchdiffeq, which returns only at the end, so that all calls of `callback` come then."
     from torchdiffeq import odeint
@@ -129,7 +130,7 @@ def _decode(model, z, way):
     x = model.decoder(z).mode
     return x if way is None else (x, way)
 
-# %% ../nbs/14_sampling.ipynb #784af301
+# %% ../nbs/14_sampling.ipynb #ec1e8190
 @torch.no_grad()
 def sample_ode(
     model:NeuralDiffusion,
@@ -150,7 +151,7 @@ def sample_ode(
     else: z, way = _library_walk(solver, _drift(model), z, times, rtol, atol, callback, trajectory)
     return _decode(model, z, way)
 
-# %% ../nbs/14_sampling.ipynb #bb4f3277
+# %% ../nbs/14_sampling.ipynb #995f75e1
 def _kick_stds(solver, volatility, times):
     "The standard deviation of the noise of each step."
     g = volatility(times)
@@ -164,7 +165,7 @@ def _kick_stds(solver, volatility, times):
     variance = start if _sde_steps[solver] is _euler_step else torch.cat([(start + end)[:-1]/2, start[-1:]])
     return (-times.diff()*variance).sqrt()
 
-# %% ../nbs/14_sampling.ipynb #ca6f4adb
+# %% ../nbs/14_sampling.ipynb #948eeee2
 @torch.no_grad()
 def sample_sde(
     model:NeuralDiffusion,
@@ -187,7 +188,7 @@ def sample_sde(
     z, way = _walk(_sde_steps[solver], _drift(model, volatility), kick, z, times, callback, trajectory)
     return _decode(model, z, way)
 
-# %% ../nbs/14_sampling.ipynb #962d0b47
+# %% ../nbs/14_sampling.ipynb #19ec00b4
 @contextmanager
 def count_nfe(
     model:NeuralDiffusion,

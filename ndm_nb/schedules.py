@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['NoiseSchedule', 'VariancePreserving', 'LinearGamma', 'CosineGamma', 'LinearBeta', 'OTSchedule', 'GeometricSchedule', 'LearnedGamma', 'Volatility', 'MarkovVolatility', 'ConstantVolatility', 'LearnedVolatility', 'bucket', 'OptimalVolatility']
 
-# %% ../nbs/01_schedules.ipynb #723496f6
+# %% ../nbs/01_schedules.ipynb #ad17af08
 import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import InputError, t_jvp
 
-# %% ../nbs/01_schedules.ipynb #891e6ab7
+# %% ../nbs/01_schedules.ipynb #98df4d03
 class NoiseSchedule(nn.Module):
     r"$t \mapsto (\alpha_t, \sigma_t)$. A subclass defines `forward`, or derives from `VariancePreserving` and defines `gamma`."
     def forward(self,
@@ -33,7 +33,7 @@ class NoiseSchedule(nn.Module):
         r"$(\alpha_t, \sigma_t)$ and their time derivatives."
         return t_jvp(self.forward, t)
 
-# %% ../nbs/01_schedules.ipynb #7099ac64
+# %% ../nbs/01_schedules.ipynb #4041dec0
 class VariancePreserving(NoiseSchedule):
     r"$\alpha_t^2 + \sigma_t^2 = 1$. A subclass defines `gamma`."
     def forward(self, t):
@@ -46,7 +46,7 @@ class VariancePreserving(NoiseSchedule):
         r"$\gamma_t$, increasing."
         raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #c6f3740b
+# %% ../nbs/01_schedules.ipynb #fbafb90b
 class LinearGamma(VariancePreserving):
     r"$\gamma_t$ linear in $t$ (VDM, arXiv 2107.00630)."
     def __init__(self,
@@ -64,7 +64,7 @@ def _check_gamma(gamma_min, gamma_max):
     if not gamma_min < gamma_max: raise InputError(f'gamma_min={gamma_min}, gamma_max={gamma_max}; expected gamma_min < gamma_max, since γ grows from data to noise')
     return float(gamma_min), float(gamma_max)
 
-# %% ../nbs/01_schedules.ipynb #4567386c
+# %% ../nbs/01_schedules.ipynb #9db0e729
 class CosineGamma(VariancePreserving):
     r"$\alpha = \cos\theta_t$, $\sigma = \sin\theta_t$ with $\theta_t$ linear in $t$ (arXiv 2102.09672), cut at given end points."
     def __init__(self,
@@ -79,7 +79,7 @@ class CosineGamma(VariancePreserving):
         r"$2\log\tan\theta_t$."
         return 2 * torch.tan(self.start + (self.end - self.start)*t).log()
 
-# %% ../nbs/01_schedules.ipynb #d7b73e15
+# %% ../nbs/01_schedules.ipynb #fb6e5ad2
 class LinearBeta(VariancePreserving):
     r"DDPM's schedule in continuous time: $\alpha_t^2 = e^{-B_t}$ with $\dot B_t$ linear (arXiv 2006.11239)."
     def __init__(self,
@@ -97,7 +97,7 @@ class LinearBeta(VariancePreserving):
         B = self.beta_0 + self.beta_min*t + (self.beta_max - self.beta_min)/2 * t**2
         return torch.expm1(B).log()
 
-# %% ../nbs/01_schedules.ipynb #a27a3093
+# %% ../nbs/01_schedules.ipynb #5c1ddee4
 class OTSchedule(NoiseSchedule):
     r"Straight lines from data to noise: $\alpha_t = 1-t$, $\sigma_t = t + (1-t)\delta$ (flow matching, arXiv 2210.02747)."
     def __init__(self,
@@ -109,7 +109,7 @@ class OTSchedule(NoiseSchedule):
 
     def forward(self, t): return 1 - t, t + (1 - t)*self.delta
 
-# %% ../nbs/01_schedules.ipynb #6fd2c4be
+# %% ../nbs/01_schedules.ipynb #eedb727b
 class GeometricSchedule(NoiseSchedule):
     r"$\alpha_t = 1-t$, $\sigma_t = \delta^{1-t}$: the noise grows by equal factors in equal times (NFDM, arXiv 2404.12940)."
     def __init__(self,
@@ -121,7 +121,7 @@ class GeometricSchedule(NoiseSchedule):
 
     def forward(self, t): return 1 - t, torch.exp((1 - t)*math.log(self.delta))
 
-# %% ../nbs/01_schedules.ipynb #eb6e45fe
+# %% ../nbs/01_schedules.ipynb #ab807118
 class LearnedGamma(VariancePreserving):
     r"A learned increasing $\gamma$ with fixed end points: a Bernstein polynomial that starts as `LinearGamma`. Derived in this notebook."
     def __init__(self,
@@ -141,7 +141,7 @@ class LearnedGamma(VariancePreserving):
         while c.shape[-1] > 1: c = c[..., :-1]*(1 - t) + c[..., 1:]*t
         return self.gamma_min + (self.gamma_max - self.gamma_min)*c[..., 0]
 
-# %% ../nbs/01_schedules.ipynb #397630ee
+# %% ../nbs/01_schedules.ipynb #7406b72c
 class Volatility(nn.Module):
     r"$t \mapsto g(t) \ge 0$, the size of the noise in the reverse process. A subclass defines `forward`."
     def forward(self,
@@ -149,7 +149,7 @@ class Volatility(nn.Module):
     )->Tensor: # $g(t)$, shape `(B,)`
         raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #dddcabc9
+# %% ../nbs/01_schedules.ipynb #fe694016
 class MarkovVolatility(Volatility):
     r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$, or $1/g^2 = 1/(\eta\sigma_t^2\dot\gamma_t) + 1/\text{limit}^2$: with $\eta=1$ and no limit a linear forward process is Markov. Derived in this notebook."
     def __init__(self,
@@ -168,10 +168,10 @@ class MarkovVolatility(Volatility):
         g = sigma * (self.eta * d_gamma).sqrt()
         return g if self.limit == math.inf else (g**-2 + self.limit**-2)**-.5
 
-# %% ../nbs/13_volatility.ipynb #f1b08429
+# %% ../nbs/13_volatility.ipynb #982dd1ee
 from .core import sum_event
 
-# %% ../nbs/13_volatility.ipynb #a08ad836
+# %% ../nbs/13_volatility.ipynb #2a5e93bd
 class ConstantVolatility(Volatility):
     r"$g(t) = g$."
     def __init__(self,
@@ -183,7 +183,7 @@ class ConstantVolatility(Volatility):
 
     def forward(self, t): return torch.full_like(t, self.g)
 
-# %% ../nbs/13_volatility.ipynb #3a1b028b
+# %% ../nbs/13_volatility.ipynb #a2b26ee3
 class LearnedVolatility(Volatility):
     r"$g(t) = g_{\text{base}}(t)\,\big(c + \mathrm{softplus}(\mathrm{net}(t))\big)$: a learned positive correction that starts at 1."
     def __init__(self,
@@ -199,7 +199,7 @@ class LearnedVolatility(Volatility):
 
     def forward(self, t): return self.base(t) * (self.floor + F.softplus(self.net(2*t[:, None] - 1)[:, 0]))
 
-# %% ../nbs/13_volatility.ipynb #8944552c
+# %% ../nbs/13_volatility.ipynb #67927170
 def bucket(
     t:Tensor, # times in [0, 1], shape `(B,)`
     n:int, # number of buckets
@@ -207,7 +207,7 @@ def bucket(
     "Which of `n` equal pieces of [0, 1] each time is in."
     return (t*n).long().clamp(max=n - 1)
 
-# %% ../nbs/13_volatility.ipynb #75822b09
+# %% ../nbs/13_volatility.ipynb #e938160b
 class OptimalVolatility(Volatility):
     r"$g_*^2 = 2A/B$, the minimiser of the bound, from running statistics of the mismatch of velocities and scores. Derived in this notebook."
     def __init__(self,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['bound_for', 'evaluate', 'TrainingError', 'check_seed', 'Trainer']
 
-# %% ../nbs/20_training.ipynb #bc1be384
+# %% ../nbs/20_training.ipynb #5e7ce2ef
 import copy, math, time
 import torch
 from functools import partial
@@ -16,7 +16,7 @@ from .core import InputError, check_batch
 from .discrete import check_steps, discrete_bound
 from .model import NeuralDiffusion
 
-# %% ../nbs/20_training.ipynb #b77ecaf1
+# %% ../nbs/20_training.ipynb #7caa71b5
 def bound_for(
     steps:int|None, # number of steps $T$, or None for continuous time
     times:str='antithetic', # how times are drawn in continuous time: 'antithetic', 'uniform', 'importance' or 'learned'
@@ -27,7 +27,7 @@ def bound_for(
     if times != 'antithetic': raise InputError(f'times={times!r} with T={steps}; expected antithetic, or T=inf: only continuous time has a choice')
     return partial(discrete_bound, steps=check_steps(steps))
 
-# %% ../nbs/20_training.ipynb #2d21f7cf
+# %% ../nbs/20_training.ipynb #1408669d
 _terms = ('reconstruction', 'diffusion', 'prior')
 
 @torch.no_grad()
@@ -53,11 +53,11 @@ def evaluate(
     result = dict(zip((*_terms, 'total'), per_sample.mean(1).tolist()))
     return result | dict(stderr=(per_sample[3].std()/len(x)**.5).item())
 
-# %% ../nbs/20_training.ipynb #776f4cc4
+# %% ../nbs/20_training.ipynb #b6ae44fe
 class TrainingError(RuntimeError):
     "Training cannot go on. The message says which term failed, and when."
 
-# %% ../nbs/20_training.ipynb #a03bbe65
+# %% ../nbs/20_training.ipynb #8dec3153
 def check_seed(
     seed, # what should be a seed
 )->int: # the seed
@@ -65,7 +65,7 @@ def check_seed(
     if not (0 <= seed < 2**63 and int(seed) == seed): raise InputError(f'seed={seed}; expected a whole number from 0 to 2**63 - 1')
     return int(seed)
 
-# %% ../nbs/20_training.ipynb #358f6a3f
+# %% ../nbs/20_training.ipynb #332749c7
 class Trainer:
     "Minimises a bound on the training data and keeps the average weights that do best on validation data."
     def __init__(self,
@@ -98,7 +98,7 @@ class Trainer:
         with torch.no_grad(): bound(self.model.eval(), self.train[:2])    # shapes and devices fit, or it says so now
         self.model.train()
 
-# %% ../nbs/20_training.ipynb #79e87de5
+# %% ../nbs/20_training.ipynb #44d76410
 @patch
 def batches(self:Trainer):
     "Endless batches of training data, each of the full size."
@@ -106,7 +106,7 @@ def batches(self:Trainer):
         for index in torch.randperm(len(self.train), device=self.device).split(self.batch):
             if len(index) == self.batch: yield self.train[index]
 
-# %% ../nbs/20_training.ipynb #b7a8d8c1
+# %% ../nbs/20_training.ipynb #bdc4163e
 @patch
 def step(self:Trainer,
     x:Tensor, # a batch
@@ -125,7 +125,7 @@ def step(self:Trainer,
     optimiser.step()
     return value
 
-# %% ../nbs/20_training.ipynb #ce4114af
+# %% ../nbs/20_training.ipynb #74d4204e
 @patch
 def fit(self:Trainer,
     log=None, # called with each entry of the history, a dict

@@ -6,15 +6,15 @@
 __all__ = ['Curve', 'Transform', 'IdentityTransform', 'NetTransform', 'power_basis', 'SeparableCurve', 'SeparableTransform',
            't_jvp']
 
-# %% ../nbs/03_transforms.ipynb #0b35cd48
+# %% ../nbs/03_transforms.ipynb #be9359e6
 import torch
 from torch import Tensor, nn
 from .core import InputError, check_like, expand, t_jvp
 
-# %% ../nbs/03_transforms.ipynb #0b718ec2
+# %% ../nbs/03_transforms.ipynb #3af14b4a
 _all_ = ['t_jvp']
 
-# %% ../nbs/03_transforms.ipynb #56c08434
+# %% ../nbs/03_transforms.ipynb #c9ca03be
 class Curve:
     r"$t \mapsto F(x,t)$ for a fixed batch $x$, with its velocity by forward-mode differentiation."
     def __init__(self,
@@ -32,7 +32,7 @@ class Curve:
         r"$F(x,t)$ and $\partial_t F(x,t)$."
         return t_jvp(self, t)
 
-# %% ../nbs/03_transforms.ipynb #020d885d
+# %% ../nbs/03_transforms.ipynb #e9730404
 class Transform(nn.Module):
     r"$x \mapsto$ the curve $t \mapsto F_\varphi(x,t)$, with $F_\varphi(x,0) = x$. A subclass defines `forward`."
     def forward(self,
@@ -40,12 +40,12 @@ class Transform(nn.Module):
     )->Curve:
         raise NotImplementedError
 
-# %% ../nbs/03_transforms.ipynb #836b2d50
+# %% ../nbs/03_transforms.ipynb #e3b2e203
 class IdentityTransform(Transform):
     "$F(x,t) = x$."
     def forward(self, x): return Curve(lambda t: x)
 
-# %% ../nbs/03_transforms.ipynb #11b7d690
+# %% ../nbs/03_transforms.ipynb #689474bd
 class NetTransform(Transform):
     r"$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$ (arXiv 2310.08337, pinned at $x$)."
     def __init__(self,
@@ -56,7 +56,7 @@ class NetTransform(Transform):
 
     def forward(self, x): return Curve(lambda t: x + expand(t, x)*check_like(self.net(x, t), x, 'the network of NetTransform'))
 
-# %% ../nbs/03_transforms.ipynb #5961fe0e
+# %% ../nbs/03_transforms.ipynb #3a16c93b
 def power_basis(
     K:int, # number of basis functions, at least 1
 ):  # a function of times `(B,)` that returns `(B, K)`
@@ -64,7 +64,7 @@ def power_basis(
     if K < 1: raise InputError(f'K={K}; expected at least 1 basis function')
     return lambda t: torch.stack([t**k for k in range(1, K + 1)], 1)
 
-# %% ../nbs/03_transforms.ipynb #f8e1277b
+# %% ../nbs/03_transforms.ipynb #4686c452
 class SeparableCurve(Curve):
     r"$x + \sum_k b_k(t)\,h_k$: the network has already run, time costs nothing."
     def __init__(self,
@@ -80,7 +80,7 @@ class SeparableCurve(Curve):
         b, d_b = t_jvp(self.basis, t)
         return self.x + self._blend(b), self._blend(d_b)
 
-# %% ../nbs/03_transforms.ipynb #638b7a32
+# %% ../nbs/03_transforms.ipynb #3dc14229
 class SeparableTransform(Transform):
     r"$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one pass of the network gives $F$ and $\dot F$ at every $t$. Derived in this notebook."
     def __init__(self,

@@ -34,8 +34,8 @@ def test_notebook(path, monkeypatch):
         directives = extract_directives(cell, remove=False)
         if not str2bool(directives.get('eval:', ['true'])[0]): continue
         if 'default_exp' in directives: module = importlib.import_module('ndm_nb.' + directives['default_exp'][0])
-        if {'export', 'exporti'} & set(directives):
-            other = directives.get('export')                     # `#| export paths`: a cell of another module
+        if {'export', 'exports', 'exporti'} & set(directives):
+            other = directives.get('exports')                    # `#| exports paths`: a cell of another module
             namespace.update({k: v for k, v in vars(importlib.import_module('ndm_nb.' + other[0]) if other else module).items() if not k.startswith('__')})
         else: exec(compile(cell.source, f'{path.name}, cell {number}', 'exec'), namespace)
 
