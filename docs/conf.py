@@ -1,0 +1,56 @@
+"What Sphinx needs to know; docs/build.py runs it."
+from configparser import ConfigParser
+from importlib.metadata import files
+from pathlib import Path
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import make_refnode
+
+root = Path(__file__).resolve().parents[1]
+config = ConfigParser(delimiters=['='], interpolation=None)
+config.read(root/'settings.ini', encoding='utf-8')
+settings = config['DEFAULT']
+
+project, author, version = settings['lib_name'], 'The ndm_nb authors', settings['version']
+copyright = f'2026, {author}. Apache License 2.0'
+extensions = ['myst_nb', 'sphinx.ext.mathjax', 'sphinx_copybutton']
+exclude_patterns = []
+
+# Notebooks: outputs as they are stored
+nb_execution_mode = 'off'
+nb_render_markdown_format = 'myst'
+nb_merge_streams = True
+myst_enable_extensions = ['amsmath', 'dollarmath', 'attrs_inline', 'attrs_block', 'colon_fence']
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+
+# Equations without a network: MathJax from its package on PyPI
+mathjax = next(f.locate() for f in files('sphinx-mathjax-offline') if f.name == 'tex-svg-full.js')
+html_static_path = ['site.css', str(mathjax)]
+mathjax_path = 'tex-svg-full.js'
+mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}}, 'options': {'enableMenu': False}}       # an unknown command is an error
+
+html_theme = 'furo'
+html_title = 'ndm_nb'
+html_css_files = ['site.css']
+html_copy_source = html_show_sphinx = False
+html_theme_options = dict(top_of_page_buttons=[])
+pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'github-dark'
+add_module_names = False
+toc_object_entries_show_parents = 'hide'
+
+class NameLinks(SphinxPostTransform):
+    "A name of the library in backticks, such as `GaussianPath` or `sample_ode(model, z)`, becomes a link to its description."
+    default_priority = 5
+    def run(self, **kwargs):
+        domain = self.env.domains['py']
+        known = {key: (name, entry) for name, entry in domain.objects.items() for key in (name, name.split('.', 2)[-1])}
+        for literal in list(self.document.findall(nodes.literal)):
+            text = literal.astext()
+            name = text.split('(')[0] if text.endswith(')') else text
+            if name not in known or isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature)): continue
+            full, entry = known[name]
+            literal.replace_self(make_refnode(self.app.builder, self.env.docname, entry.docname, entry.node_id, literal.deepcopy(), full))
+
+def setup(app): app.add_post_transform(NameLinks)
