@@ -45,7 +45,7 @@ def chapter(path, pages):
         if cell.cell_type == 'raw':
             front = yaml.safe_load(cell.source.strip().strip('-'))
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
-            nb.cells[i] = mk_cell(f'# {front["title"]}\n\n{{.lead}}\n{front.get("description", "")} [notebook]({url})', 'markdown')
+            nb.cells[i] = mk_cell(f'# {front["title"]}\n\n{{.lead}}\n[notebook]({url}) {front.get("description", "")}', 'markdown')
         elif cell.cell_type == 'code':
             if re.search(r'^#\| echo: false', cell.source, re.M): cell.metadata['tags'] = ['remove-input']
             cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)

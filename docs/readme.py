@@ -23,7 +23,7 @@ def readme():
     body, resources = MarkdownExporter().from_notebook_node(nb)
     assert not resources.get('outputs'), 'index.ipynb shows pictures from files under nbs/images, not as outputs'
     body = re.sub(r'\n\s*\n\s*\n+', '\n\n', body)
-    body = re.sub(r'\]\((images/|experiments/|tutorials/|\d\d_\w+\.ipynb)', r'](nbs/\1', body)   # links as seen from the root
+    body = re.sub(r'\]\((images/|[\w/]+\.ipynb)', r'](nbs/\1', body)   # links as seen from the root
     return '<!-- Made from nbs/index.ipynb by docs/readme.py; edit the notebook. -->\n\n' + body.strip() + '\n'
 
 if __name__ == '__main__':

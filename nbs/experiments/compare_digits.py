@@ -53,6 +53,16 @@ def best(runs, T, kind):
     "The model of a kind ('ddpm' or 'ndm') that does best on the validation split."
     return min((name for name in models if name.startswith(kind)), key=lambda name: average(runs, T, name, 'valid'))
 
+def short(runs):
+    "Bits/dim of the three kinds of model, each with the predictor that does better on the validation split; a Markdown table."
+    Ts = list(dict.fromkeys(r['T'] for r in runs))
+    lines = ['| | ' + ' | '.join(map(steps_name, Ts)) + ' | parameters |', '|---|' + '---|'*(len(Ts) + 1)]
+    for kind in ('ddpm', 'ddpm, wide', 'ndm'):
+        names = [min((kind, f'{kind}, noise'), key=lambda name: average(runs, T, name, 'valid')) for T in Ts]
+        cells = [pm([r['total'] for r in runs if (r['T'], r['model']) == (T, name)]) for T, name in zip(Ts, names)]
+        lines.append(f"| {kind} | {' | '.join(cells)} | {average(runs, Ts[0], kind, 'parameters'):,.0f} |")
+    return '\n'.join(lines)
+
 def step_cost(T=10, iterations=40):
     "Seconds per training step of each model as a multiple of `ddpm`'s."
     from ndm_nb.data import dataset
