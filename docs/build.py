@@ -23,7 +23,8 @@ empty = inspect.Parameter.empty
 
 class Processors(FilterDefaults):
     "nbdev's, but for those that execute cells and those that write for Quarto."
-    def base_procs(self): return [p for p in super().base_procs() if p.__name__ not in ('insert_warning', 'exec_show_docs', 'add_links', 'add_fold')]
+    def base_procs(self):
+        return [p for p in super().base_procs() if p.__name__ not in ('insert_warning', 'exec_show_docs', 'add_links', 'add_fold')]
 
 def page(path):
     "The page that a notebook becomes, by the name that nbdev gives it."
@@ -51,7 +52,7 @@ def chapter(path, pages):
             cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)
             if cell.source.startswith('show_doc('):
                 name = cell.source[len('show_doc('):-1]
-                nb.cells[i] = mk_cell(f'{{.exported id="{name.lower()}"}}\n`{module_of(name)}.{name}`', 'markdown')
+                nb.cells[i] = mk_cell(f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`', 'markdown')
         else: cell.source = relink(cell.source, path.parent, pages)
     return nb
 
@@ -60,21 +61,24 @@ def chapter(path, pages):
 def parameters(obj):
     "Rows (name, type, default, details) of a function, of the constructor of a class, or of the fields of a named tuple."
     if hasattr(obj, '_fields'): return re.findall(r'^    (\w+):(.*?)(?:=(.*?))? *# (.*)$', inspect.getsource(obj), re.M)
-    text = lambda v: '' if v is empty else v if isinstance(v, str) else inspect.formatannotation(v)
-    return [(name, text(p['anno']), text(p.get('default', empty)), p['docment'] or '') for name, p in docments(obj, full=True, returns=True).items()
+    text = lambda v: '' if v in (empty, type(None)) else v.__name__ if inspect.isroutine(v) else inspect.formatannotation(v)
+    return [(name, text(p['anno']), text(p.get('default', empty)), p['docment'] or '')
+            for name, p in docments(obj, full=True, returns=True).items()
             if name not in ('self', 'args', 'kwargs') and not (name == 'return' and p['anno'] is empty)]
 
 def table(obj):
     "The parameters in Markdown; no column for defaults where there are none."
     code = lambda s: f'`{re.sub(r"[A-Za-z_][A-Za-z_0-9.]*[.](?=[A-Za-z])", "", s)}`'.replace('|', r'\|') if s else ''
-    rows = [('*returns*' if name == 'return' else f'`{name}`', code(anno), code(default), text) for name, anno, default, text in parameters(obj)]
+    rows = [('*returns*' if name == 'return' else f'`{name}`', code(anno), code(default), text)
+            for name, anno, default, text in parameters(obj)]
     keep = [0, 1, 2, 3] if any(row[2] for row in rows) else [0, 1, 3]
-    return '\n'.join('| ' + ' | '.join(line[i] for i in keep) + ' |' for line in [('', 'Type', 'Default', 'Details'), ('---',)*4, *rows]) if rows else ''
+    lines = [('', 'Type', 'Default', 'Details'), ('---',)*4, *rows] if rows else []
+    return '\n'.join('| ' + ' | '.join(line[i] for i in keep) + ' |' for line in lines)
 
 def signature(obj):
     if inspect.isclass(obj) and issubclass(obj, Exception): return '(message)'
-    sig = inspect.signature(obj)
-    return re.sub(r'<\w+ \'?(?:\w+\.)*(\w+).*?>', r'\1', str(inspect.Signature([p.replace(annotation=empty) for name, p in sig.parameters.items() if name != 'self'])))
+    bare = [p.replace(annotation=empty) for name, p in inspect.signature(obj).parameters.items() if name != 'self']
+    return re.sub(r'<\w+ \'?(?:\w+\.)*(\w+).*?>', r'\1', str(inspect.Signature(bare)))
 
 def describe(obj, name, kind, fence=4):
     "A directive of Sphinx's Python domain; a class has its public methods inside."
@@ -83,7 +87,7 @@ def describe(obj, name, kind, fence=4):
         fn = getattr(member, 'fget', None) or getattr(member, '__func__', member)
         if inspect.isfunction(fn) and fn.__doc__ and (key[0] != '_' or key == '__call__'):
             parts.append(describe(fn, f'{name}.{key}', 'property' if isinstance(member, property) else 'method', fence - 1))
-    if '.' not in name and (known := NbdevLookup().doc(name)): parts[0] += f' [↗ chapter](/{known.split("/")[-1].replace(".html", ".ipynb")})'
+    if '.' not in name and NbdevLookup().doc(name): parts[0] += f' {{ref}}`↗ chapter <{name.lower()}>`'
     body = '\n\n'.join(filter(None, parts))
     return f'{"`"*fence}{{py:{kind}}} {name}{signature(obj) if kind != "property" else ""}\n\n{body}\n{"`"*fence}'
 
@@ -94,12 +98,13 @@ def reference(name):
     for key in module.__all__:
         obj = getattr(module, key)
         if callable(obj): parts.append(describe(obj, key, 'class' if inspect.isclass(obj) else 'function'))
-        else: parts.append(f'```{{py:data}} {key}\n```')
+        else: parts.append(f'```{{py:data}} {key}\n\nBy name: {", ".join(f"`{k}`" for k in obj)}.\n```')
     return '\n\n'.join(parts) + '\n'
 
 # --- all of it ---
 
-def toctree(entries, *options): return mk_cell('\n'.join(['```{toctree}', ':hidden:', *options, '', *map(str, entries), '```']), 'markdown')
+def toctree(entries, *options):
+    return mk_cell('\n'.join(['```{toctree}', ':hidden:', *options, '', *map(str, entries), '```']), 'markdown')
 
 def write_pages():
     "The notebooks of nbs/sidebar.yml, and the reference, as pages under `source`."
@@ -113,11 +118,13 @@ def write_pages():
     for path, to in pages.items():
         nb = chapter(path, pages)
         if path.name == 'reference.ipynb': nb.cells.append(toctree([f'reference/{name}' for name in modules]))
-        if path.name == 'index.ipynb': nb.cells += [toctree([page(p) for p in entries], f':caption: {caption}') for caption, entries in sections.items()]
+        if path.name == 'index.ipynb':
+            nb.cells += [toctree([page(p) for p in entries], f':caption: {caption}') for caption, entries in sections.items()]
         (source/to).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, source/f'{to}.ipynb')
     (source/'reference').mkdir()
-    for name in modules: (source/'reference'/f'{name}.md').write_text(relink(reference(name), nbs, pages), encoding='utf-8')
+    for name in modules:
+        (source/'reference'/f'{name}.md').write_text(relink(reference(name), nbs, pages), encoding='utf-8')
 
 if __name__ == '__main__':
     from sphinx.cmd.build import main

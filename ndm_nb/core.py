@@ -24,30 +24,34 @@ def sum_event(
     "Sum over all dimensions of a sample."
     return v.flatten(1).sum(1)
 
-# %% ../nbs/00_core.ipynb #4633f351
+# %% ../nbs/00_core.ipynb #826896cc
 def t_jvp(
     f, # a function of `t` that treats the samples of a batch independently; may return a tuple
     t:Tensor, # times, shape `(B,)`
 )->tuple: # value `f(t)` and time derivative, of the same structure
-    r"The value and the time derivative of `f` at `t`, in one forward-mode pass."
-    t = t.contiguous()                       # a tangent needs memory of its own for each sample; `t.expand(B)` shares it
+    "The value and the time derivative of `f` at `t`, in one forward-mode pass."
+    t = t.contiguous()              # a tangent needs memory of its own for each sample; `t.expand(B)` shares it
     return torch.func.jvp(f, (t,), (torch.ones_like(t),))
 
 # %% ../nbs/00_core.ipynb #a3949b56
 class InputError(ValueError):
     "What the caller gave cannot be used. The message names it, what was given, and what is expected."
 
-# %% ../nbs/00_core.ipynb #030136f1
+# %% ../nbs/00_core.ipynb #2dbc1778
 def check_batch(
-    x, # what should be a batch
+    x, # what should be a batch `(B, *event)`
     name:str='x', # how to call it in the message
     event:tuple|None=None, # the expected event shape, if known
-    finite:bool=True, # also look for NaN and infinities? (On a GPU this waits for the device)
+    finite:bool=True, # also look for NaN and infinities? On a GPU this waits for the device
 )->Tensor: # `x`, unchanged
     "Check that `x` is a batch `(B, *event)` of float32 or float64; raises `InputError` otherwise."
-    if not isinstance(x, Tensor): raise InputError(f'{name} is a {type(x).__name__}; expected a tensor of shape (B, *event)')
-    if x.dtype not in (torch.float32, torch.float64): raise InputError(f'{name} has dtype {x.dtype}; expected float32 or float64, such as images scaled to [-1, 1]')
-    if x.ndim < 2 or x.shape[0] == 0: raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, *event) with at least one sample and one event dimension')
+    if not isinstance(x, Tensor):
+        raise InputError(f'{name} is a {type(x).__name__}; expected a tensor of shape (B, *event)')
+    if x.dtype not in (torch.float32, torch.float64):
+        raise InputError(f'{name} has dtype {x.dtype}; expected float32 or float64, such as images scaled to [-1, 1]')
+    if x.ndim < 2 or x.shape[0] == 0:
+        raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, *event) '
+                         'with at least one sample and one event dimension')
     if event is not None and tuple(x.shape[1:]) != tuple(event):
         raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, {", ".join(map(str, event))})')
     if finite and not torch.isfinite(x).all():
@@ -55,9 +59,9 @@ def check_batch(
         raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; expected finite values')
     return x
 
-# %% ../nbs/00_core.ipynb #042cad4d
+# %% ../nbs/00_core.ipynb #01f9ee2e
 def check_like(
-    out:Tensor, # what a network returned
+    out:Tensor, # what a network returned; should have the shape of `x`
     x:Tensor, # the batch whose shape and precision it should have
     name:str='the network', # how to call it in the message
 )->Tensor: # `out` in the dtype of `x`
@@ -65,9 +69,9 @@ def check_like(
     if out.shape != x.shape: raise InputError(f'{name} returned shape {tuple(out.shape)}; expected {tuple(x.shape)}')
     return out.to(x.dtype)
 
-# %% ../nbs/00_core.ipynb #1c4c5720
+# %% ../nbs/00_core.ipynb #96ab46d3
 def check_time(
-    t, # what should be times
+    t, # what should be times in [0, 1], shape `(B,)`
     x:Tensor, # the batch they belong to, shape `(B, *event)`
     name:str='t', # how to call it in the message
     values:bool|None=None, # check the range too? By default only on the CPU, where looking costs nothing
@@ -75,8 +79,10 @@ def check_time(
     "Check that `t` holds one time in [0, 1] for each sample of `x`; raises `InputError` otherwise."
     if not isinstance(t, Tensor) or not t.is_floating_point():
         raise InputError(f'{name} is {t!r}; expected a floating-point tensor of shape ({len(x)},)')
-    if t.shape != x.shape[:1]: raise InputError(f'{name} has shape {tuple(t.shape)}; expected ({len(x)},), one time per sample')
+    if t.shape != x.shape[:1]:
+        raise InputError(f'{name} has shape {tuple(t.shape)}; expected ({len(x)},), one time per sample')
     if values is None: values = t.device.type == 'cpu' and not torch.compiler.is_compiling()
     if values and not ((t >= 0) & (t <= 1)).all():
-        raise InputError(f'{name} lies in [{t.min():.4g}, {t.max():.4g}]; expected [0, 1], with data at 0 and noise at 1')
+        raise InputError(f'{name} lies in [{t.min():.4g}, {t.max():.4g}]; '
+                         'expected [0, 1], with data at 0 and noise at 1')
     return t

@@ -13,34 +13,34 @@ import torch
 from torch import Tensor
 from .core import InputError
 
-# %% ../nbs/06_data.ipynb #0ac3bb28
+# %% ../nbs/06_data.ipynb #35c54ae6
 class Splits(NamedTuple):
     "A data set in three parts, each a float tensor `(N, *event)`."
-    train:Tensor # to fit the parameters
-    valid:Tensor # to choose among fits
-    test:Tensor # to report
+    train:Tensor # to fit the parameters, shape `(N, *event)`
+    valid:Tensor # to choose among fits, of its own length
+    test:Tensor # to report, of its own length
     levels:int|None=None # number of grey levels, evenly spaced on [-1, 1]; None for continuous data
 
     @property
-    def event(self):
+    def event(self)->tuple:
         "The shape of one sample."
         return tuple(self.train.shape[1:])
 
-# %% ../nbs/06_data.ipynb #d00d3816
+# %% ../nbs/06_data.ipynb #a2d8fe27
 def checkerboard(
     n:int, # number of points
     rng:np.random.Generator, # where the randomness comes from
-)->np.ndarray: # shape `(n, 2)`
+)->np.ndarray: # points, shape `(n, 2)`
     "Uniform on the 8 dark unit squares of the board $[-2,2]^2$; entropy log 8 nats."
     column, row = rng.integers(4, size=n), rng.integers(2, size=n)
     corner = np.stack([column, 2*row + column % 2], 1) - 2
     return corner + rng.random((n, 2))
 
-# %% ../nbs/06_data.ipynb #974f0200
+# %% ../nbs/06_data.ipynb #f7436eea
 def eight_gaussians(
     n:int, # number of points
     rng:np.random.Generator, # where the randomness comes from
-)->np.ndarray: # shape `(n, 2)`
+)->np.ndarray: # points, shape `(n, 2)`
     r"Eight Gaussians on a ring: centres at radius $4/\sqrt2$, standard deviation $0.5/\sqrt2$."
     angle = rng.integers(8, size=n) * np.pi/4
     centre = 4*np.stack([np.cos(angle), np.sin(angle)], 1)
@@ -60,13 +60,13 @@ _toys = dict(checkerboard=checkerboard, eight_gaussians=eight_gaussians,
              circles=_sklearn('make_circles', 1.5, (0, 0), noise=.05, factor=.5),
              swiss_roll=_sklearn('make_swiss_roll', .15, (0, 0), columns=(0, 2), noise=.5))
 
-# %% ../nbs/06_data.ipynb #4898b315
+# %% ../nbs/06_data.ipynb #74b04bb5
 def toy(
     name:str, # 'checkerboard', 'eight_gaussians', 'two_moons', 'circles' or 'swiss_roll'
     n:int, # number of points
     seed:int=0, # the same seed gives the same points
-)->Tensor: # shape `(n, 2)`
-    "Points in the plane from a named distribution."
+)->Tensor: # points in float32, shape `(n, 2)`
+    "Points in the plane from a named distribution. Raises `InputError` for a name it does not know."
     if name not in _toys: raise InputError(f'unknown toy set {name!r}; expected one of {", ".join(_toys)}')
     return torch.from_numpy(_toys[name](n, np.random.default_rng(seed))).float()
 
@@ -81,22 +81,22 @@ def _digits():
     train, valid = train_test_split(rest, test_size=200, random_state=0, stratify=labels[rest])
     return Splits(images[train], images[valid], images[test], levels=17)
 
-# %% ../nbs/06_data.ipynb #91824b9b
+# %% ../nbs/06_data.ipynb #11be9389
 def dataset(
     name:str, # 'digits', or a toy set: 'checkerboard', 'eight_gaussians', 'two_moons', 'circles', 'swiss_roll'
-)->Splits:
+)->Splits: # train, valid and test, each of shape `(N, *event)`
     "A named data set with its fixed splits. Raises `InputError` for a name it does not know."
     if name == 'digits': return _digits()
     if name in _toys: return Splits(*(toy(name, n, seed) for seed, n in enumerate((50_000, 2_000, 10_000))))
     raise InputError(f'unknown data set {name!r}; expected one of digits, {", ".join(_toys)}')
 
-# %% ../nbs/06_data.ipynb #dcdfb4b7
+# %% ../nbs/06_data.ipynb #4c985990
 def plot_samples(
     x:Tensor, # images `(N, C, H, W)` in [-1, 1], or points `(N, 2)`
     ax=None, # matplotlib axes; the current ones if left out
     columns:int|None=None, # images per row; by default the grid is about square
-):
-    "Draw images as a grid, points as a scatter plot."
+): # the axes
+    "Draw images as a grid, points as a scatter plot. Raises `InputError` for anything else."
     import matplotlib.pyplot as plt
     ax = ax or plt.gca()
     x = x.detach().float().cpu()

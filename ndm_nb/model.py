@@ -16,7 +16,7 @@ from .core import InputError, check_like, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule, Volatility
 
-# %% ../nbs/05_model.ipynb #6cfe9a2f
+# %% ../nbs/05_model.ipynb #60f1a955
 class DataPredictor(nn.Module):
     r"$\hat x = \mathrm{net}(z,t)$."
     def __init__(self,
@@ -29,28 +29,32 @@ class DataPredictor(nn.Module):
         z:Tensor, # noisy data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
+        "The output of the network."
         return check_like(self.net(z, t), z)
 
-# %% ../nbs/05_model.ipynb #1f1d937e
+# %% ../nbs/05_model.ipynb #e1f21947
 class NoisePredictor(nn.Module):
-    r"$\hat x = (z - \sigma_t\,\mathrm{net}(z,t))/\alpha_t$, for schedules with $\alpha_t > 0$."
+    r"$\hat x = (z - \sigma_t\,\mathrm{net}(z,t))/\alpha_t$. Raises `InputError` for schedules with $\alpha_1 = 0$."
     def __init__(self,
         net:nn.Module, # `net(z, t)` of the shape of `z`
         schedule:NoiseSchedule, # the base schedule of the forward process
     ):
         super().__init__()
         one = next(schedule.parameters(), torch.zeros(1)).new_ones(1)
-        if not (schedule(one)[0] > 0): raise InputError(f'{type(schedule).__name__} has alpha = 0 at t=1, where x cannot be computed from the noise; expected alpha > 0, or use VelocityPredictor')
+        if not (schedule(one)[0] > 0):
+            raise InputError(f'{type(schedule).__name__} has alpha = 0 at t=1, where x cannot be computed '
+                             'from the noise; expected alpha > 0, or use VelocityPredictor')
         self.net, self.schedule = net, schedule
 
     def forward(self,
         z:Tensor, # noisy data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
+        r"Take the noise away from `z` and divide by $\alpha_t$."
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         return (z - sigma*check_like(self.net(z, t), z)) / alpha
 
-# %% ../nbs/05_model.ipynb #3107126c
+# %% ../nbs/05_model.ipynb #202361b3
 class VelocityPredictor(nn.Module):
     r"$\hat x = (\alpha_t z - \sigma_t\,\mathrm{net}(z,t))/(\alpha_t^2+\sigma_t^2)$, the “v” of arXiv 2202.00512."
     def __init__(self,
@@ -64,15 +68,16 @@ class VelocityPredictor(nn.Module):
         z:Tensor, # noisy data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
+        r"The data that belongs to `z` and the guess of $v$."
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         return (alpha*z - sigma*check_like(self.net(z, t), z)) / (alpha**2 + sigma**2)
 
-# %% ../nbs/05_model.ipynb #ddd5afb1
+# %% ../nbs/05_model.ipynb #c21fb209
 class ResidualPredictor(nn.Module):
-    r"$\hat x = (1-t)\,z + (t+c)\,\mathrm{net}(z,t)$, for processes with $\alpha_t \approx 1-t$ (NFDM, arXiv 2404.12940)."
+    r"$\hat x = (1-t)\,z + (t+c)\,\mathrm{net}(z,t)$, for $\alpha_t \approx 1-t$ (NFDM, arXiv 2404.12940)."
     def __init__(self,
         net:nn.Module, # `net(z, t)` of the shape of `z`
-        c:float=.01, # the factor of the network at $t=0$
+        c:float=.01, # the factor of the network at $t=0$, above 0
     ):
         super().__init__()
         self.net, self.c = net, c
@@ -81,15 +86,16 @@ class ResidualPredictor(nn.Module):
         z:Tensor, # noisy data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # the guess $\hat x$, shape `(B, *event)`
+        "`z`, faded, and what the network adds."
         return expand(1 - t, z)*z + expand(t + self.c, z)*check_like(self.net(z, t), z)
 
-# %% ../nbs/05_model.ipynb #7d69b750
+# %% ../nbs/05_model.ipynb #c93a65cc
 class GaussianOracle(nn.Module):
     r"The exact predictor $\mathbb E[x\mid z_t]$ for data $x\sim\mathcal N(m, s^2)$ and a linear forward process."
     def __init__(self,
-        mean, # $m$, broadcastable to the event
-        std, # $s$, broadcastable to the event
-        schedule:NoiseSchedule, # of the linear forward process
+        mean, # $m$, a number or a tensor, broadcastable to the event
+        std, # $s$, a number or a tensor, broadcastable to the event
+        schedule:NoiseSchedule, # the schedule of the linear forward process
     ):
         super().__init__()
         self.schedule = schedule
@@ -99,13 +105,14 @@ class GaussianOracle(nn.Module):
         z:Tensor, # noisy data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # $\mathbb E[x\mid z_t]$, shape `(B, *event)`
+        r"$m + \alpha s^2 (z - \alpha m)/(\alpha^2 s^2 + \sigma^2)$."
         alpha, sigma = (expand(v, z) for v in self.schedule(t))
         var = self.std**2
         return self.mean + alpha*var/(alpha**2*var + sigma**2) * (z - alpha*self.mean)
 
-# %% ../nbs/05_model.ipynb #1e144cf0
+# %% ../nbs/05_model.ipynb #0ade5ec7
 class GaussianDecoder(nn.Module):
-    r"$p(x\mid z_0) = \mathcal N(z_0/\alpha_0,\ \sigma_0^2/\alpha_0^2)$, for continuous data."
+    r"$p(x\mid z_0) = \mathcal N(z_0/\alpha_0,\ \sigma_0^2/\alpha_0^2)$, for continuous data. Derived in this notebook."
     def __init__(self,
         schedule:NoiseSchedule|None=None, # the base schedule; `LinearGamma()` if left out
     ):
@@ -115,10 +122,11 @@ class GaussianDecoder(nn.Module):
     def forward(self,
         z:Tensor, # $z_0$, shape `(B, *event)`
     )->Gaussian: # $p(x\mid z_0)$
+        "The distribution of the data, given the end of the reverse process."
         alpha, sigma = self.schedule(z.new_zeros(1))
         return Gaussian(z/expand(alpha, z), expand((sigma/alpha).log(), z))
 
-# %% ../nbs/05_model.ipynb #2b411277
+# %% ../nbs/05_model.ipynb #a38ed7e7
 def level_index(
     x:Tensor, # data on the grid, shape `(B, *event)`
     values:Tensor, # the levels in increasing order, evenly spaced, shape `(L,)`
@@ -127,10 +135,12 @@ def level_index(
     spacing = values[1] - values[0]
     index = ((x - values[0])/spacing).round().long().clamp(0, len(values) - 1)
     off = ~((x - values[index]).abs() <= spacing/100)    # also true for NaN
-    if off.any(): raise InputError(f'x contains the value {x[off][0]:.4g}; expected one of the {len(values)} levels from {values[0]:g} to {values[-1]:g}, {spacing:.4g} apart')
+    if off.any():
+        raise InputError(f'x contains the value {x[off][0]:.4g}; expected one of the {len(values)} levels '
+                         f'from {values[0]:g} to {values[-1]:g}, {spacing:.4g} apart')
     return index
 
-# %% ../nbs/05_model.ipynb #7d47be65
+# %% ../nbs/05_model.ipynb #a402705f
 class Levels:
     "Independent categorical distributions over a grid of values, one for each dimension of the event."
     def __init__(self,
@@ -140,7 +150,7 @@ class Levels:
 
     def log_prob(self,
         x:Tensor, # data on the grid, shape `(B, *event)`
-    )->Tensor: # nats, shape `(B,)`
+    )->Tensor: # $\log p(x)$ in nats, shape `(B,)`
         r"$\log p(x)$, summed over the event. Raises `InputError` if a value is not one of the levels."
         return sum_event(self.log_probs.gather(-1, level_index(x, self.values)[..., None])[..., 0])
 
@@ -149,72 +159,74 @@ class Levels:
         "The most probable level in each dimension."
         return self.values[self.log_probs.argmax(-1)]
 
-    def sample(self):
+    def sample(self)->Tensor: # levels, shape `(B, *event)`
         "A random level in each dimension."
         return self.values[torch.distributions.Categorical(logits=self.log_probs).sample()]
 
-# %% ../nbs/05_model.ipynb #fd1c3673
+# %% ../nbs/05_model.ipynb #4b43008a
 class CategoricalDecoder(nn.Module):
-    r"$p(x\mid z_0) \propto q(z_0\mid x)$ over a grid of levels, for discrete data such as grey values (VDM, arXiv 2107.00630)."
+    r"$p(x\mid z_0) \propto q(z_0\mid x)$ over a grid of levels, for discrete data (VDM, arXiv 2107.00630)."
     def __init__(self,
-        levels:int=256, # number of levels, evenly spaced
+        levels:int=256, # number of levels, evenly spaced, at least 2
         schedule:NoiseSchedule|None=None, # the base schedule; `LinearGamma()` if left out
         low:float=-1., # the first level
         high:float=1., # the last level
     ):
         super().__init__()
-        if levels < 2 or not low < high: raise InputError(f'levels={levels} from {low} to {high}; expected at least 2 levels, low < high')
+        if levels < 2 or not low < high:
+            raise InputError(f'levels={levels} from {low} to {high}; expected at least 2 levels, low < high')
         self.schedule = schedule or LinearGamma()
         self.register_buffer('values', torch.linspace(low, high, levels), persistent=False)
 
     def forward(self,
         z:Tensor, # $z_0$, shape `(B, *event)`
     )->Levels: # $p(x\mid z_0)$
+        "The distribution over the levels, given the end of the reverse process."
         alpha, sigma = self.schedule(z.new_zeros(1))
         values = self.values.to(z)
         return Levels(values, -((z[..., None]/alpha - values) * alpha/sigma)**2 / 2)
 
     def check(self,
         x:Tensor, # data, shape `(B, *event)`
-    ):
+    )->None: # nothing
         "Raises `InputError` if `x` has values that are not levels, without computing anything else."
         level_index(x, self.values.to(x))
 
-# %% ../nbs/05_model.ipynb #306332e8
+# %% ../nbs/05_model.ipynb #d9723176
 class Bound(NamedTuple):
     r"An upper bound on $-\log p(x)$ in three terms, each in nats and of shape `(B,)`."
-    reconstruction:Tensor # $\mathbb E[-\log p(x\mid z_0)]$
-    diffusion:Tensor # $\mathcal L_{\text{diff}}$
-    prior:Tensor # $\mathrm{KL}(q(z_1\mid x)\,\|\,\mathcal N(0,I))$
+    reconstruction:Tensor # $\mathbb E[-\log p(x\mid z_0)]$, nats, shape `(B,)`
+    diffusion:Tensor # $\mathcal L_{\text{diff}}$, nats, shape `(B,)`
+    prior:Tensor # $\mathrm{KL}(q(z_1\mid x)\,\Vert\,\mathcal N(0,I))$, nats, shape `(B,)`
     dims:int=1 # number of dimensions of the event
 
     @property
-    def total(self):
+    def total(self)->Tensor:
         "The sum of the terms, nats, shape `(B,)`."
         return self.reconstruction + self.diffusion + self.prior
 
     @property
-    def bits_per_dim(self):
+    def bits_per_dim(self)->Tensor:
         "The sum of the terms in bits per dimension, shape `(B,)`."
         return self.total / (self.dims*math.log(2))
 
-# %% ../nbs/05_model.ipynb #9ae081f4
+# %% ../nbs/05_model.ipynb #3a90395b
 def gaussian_kl(
-    q:Gaussian,
-    p:Gaussian, # of the same shape
-)->Tensor: # nats, shape `(B,)`
-    r"$\mathrm{KL}(q\,\|\,p)$, summed over the event."
+    q:Gaussian, # the first distribution, under which the mean is taken
+    p:Gaussian, # the second, of the same shape
+)->Tensor: # $\mathrm{KL}(q\,\Vert\,p)$ in nats, shape `(B,)`
+    r"$\mathrm{KL}(q\,\Vert\,p)$ of two Gaussians, summed over the event. Derived in this notebook."
     r = q.log_std - p.log_std
     return sum_event(((q.mean - p.mean)/p.std)**2/2 + torch.expm1(2*r)/2 - r)
 
-# %% ../nbs/05_model.ipynb #3b7587fb
+# %% ../nbs/05_model.ipynb #c0207468
 def prior_kl(
     q:Gaussian, # $q(z_1\mid x)$
-)->Tensor: # nats, shape `(B,)`
-    r"$\mathrm{KL}\big(q\,\|\,\mathcal N(0,I)\big)$."
+)->Tensor: # the prior term in nats, shape `(B,)`
+    r"$\mathrm{KL}\big(q\,\Vert\,\mathcal N(0,I)\big)$, summed over the event."
     return gaussian_kl(q, Gaussian(torch.zeros_like(q.mean), torch.zeros_like(q.log_std)))
 
-# %% ../nbs/05_model.ipynb #e4e50546
+# %% ../nbs/05_model.ipynb #5c854653
 class NeuralDiffusion(nn.Module):
     "A diffusion model: a forward process, a predictor of the data, a volatility, and a decoder."
     def __init__(self,
@@ -224,11 +236,12 @@ class NeuralDiffusion(nn.Module):
         decoder:nn.Module, # $z_0 \mapsto p(x\mid z_0)$
     ):
         super().__init__()
-        self.forward_process, self.predictor, self.volatility, self.decoder = forward_process, predictor, volatility, decoder
+        self.forward_process, self.predictor = forward_process, predictor
+        self.volatility, self.decoder = volatility, decoder
 
-# %% ../nbs/05_model.ipynb #850be163
+# %% ../nbs/05_model.ipynb #7fafb440
 def boundary_terms(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # its decoder is used
     x:Tensor, # data, shape `(B, *event)`
     path:Path, # `model.forward_process(x)`
 )->tuple: # reconstruction and prior, each in nats and of shape `(B,)`

@@ -11,36 +11,38 @@ import torch
 from torch import Tensor, nn
 from .core import InputError, check_batch, check_time
 
-# %% ../nbs/02_networks.ipynb #fd0c4572
+# %% ../nbs/02_networks.ipynb #ac4d6319
 class TimeFeatures(nn.Module):
     r"$t \mapsto (t, \sin k\pi t, \cos k\pi t)_{k=1..n}$: smooth features of time, of low frequency."
     def __init__(self,
-        n:int=4, # the highest frequency is nπ
+        n:int=4, # number of frequencies; the highest is $n\pi$
     ):
         super().__init__()
         self.register_buffer('frequency', math.pi*torch.arange(1, n + 1), persistent=False)
         self.size = 2*n + 1
 
     def forward(self,
-        t:Tensor, # times, shape `(B,)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # features, shape `(B, 2n + 1)`
+        r"$t$, all the sines, all the cosines."
         angle = t[:, None] * self.frequency.to(t.dtype)
         return torch.cat([t[:, None], angle.sin(), angle.cos()], 1)
 
-# %% ../nbs/02_networks.ipynb #ccf50cdc
+# %% ../nbs/02_networks.ipynb #82a6cdba
 class SiLU(nn.Module):
     r"$u\operatorname{sigmoid}(u)$, in operations that can be differentiated forward and backward any number of times."
     def forward(self,
         u:Tensor, # any shape
     )->Tensor: # of the same shape
+        r"$u\operatorname{sigmoid}(u)$."
         return u * torch.sigmoid(u)
 
-# %% ../nbs/02_networks.ipynb #20509392
+# %% ../nbs/02_networks.ipynb #d1ab45f8
 class LayerNorm(nn.Module):
-    "Layer normalisation over the last dimension, in operations that can be differentiated forward and backward any number of times."
+    "Layer normalisation over the last dimension, in operations that can be differentiated any number of times."
     def __init__(self,
         width:int, # size of the last dimension
-        eps:float=1e-5, # added to the variance
+        eps:float=1e-5, # added to the variance, above 0
     ):
         super().__init__()
         self.weight, self.bias, self.eps = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width)), eps
@@ -48,15 +50,16 @@ class LayerNorm(nn.Module):
     def forward(self,
         u:Tensor, # shape `(..., width)`
     )->Tensor: # of the same shape
+        "Subtract the mean, divide by the spread, then scale and shift by what was learned."
         u = u - u.mean(-1, keepdim=True)
         return u * (u.square().mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight + self.bias
 
-# %% ../nbs/02_networks.ipynb #0ef8716f
+# %% ../nbs/02_networks.ipynb #26719556
 class ResidualBlock(nn.Module):
     "Normalise, mix, add the time, mix, and add the result to the input."
     def __init__(self,
-        width:int, # of the hidden vectors
-        time_size:int=0, # of the embedded time; 0 for a block that does not see the time
+        width:int, # size of the hidden vectors
+        time_size:int=0, # size of the embedded time; 0 for a block that does not see the time
     ):
         super().__init__()
         self.norm, self.up, self.down = LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
@@ -66,36 +69,40 @@ class ResidualBlock(nn.Module):
         h:Tensor, # hidden vectors, shape `(B, width)`
         features:Tensor|None=None, # the embedded time, shape `(B, time_size)`
     )->Tensor: # shape `(B, width)`
+        "One block."
         u = self.up(self.norm(h))
         if self.time is not None: u = u + self.time(features)
         return h + self.down(self.act(u))
 
-# %% ../nbs/02_networks.ipynb #03c55cd6
+# %% ../nbs/02_networks.ipynb #66e921ab
 class MLP(nn.Module):
     "A residual perceptron `net(z, t)`, smooth in `t`, whose output starts at zero."
     def __init__(self,
         event, # the event shape, such as `(2,)` or `(1, 8, 8)`
         outputs:int|None=None, # return `(B, outputs, *event)` in place of `(B, *event)`
-        width:int=256, # of the hidden layers
+        width:int=256, # size of the hidden layers
         depth:int=3, # number of residual blocks
         time:bool=True, # does the network see `t`?
     ):
         super().__init__()
         self.event, self.outputs = tuple(event), outputs
         size = math.prod(self.event)
-        self.embed = nn.Sequential(f := TimeFeatures(), nn.Linear(f.size, width//2), SiLU(), nn.Linear(width//2, width//2), SiLU()) if time else None
+        self.embed = nn.Sequential(f := TimeFeatures(), nn.Linear(f.size, width//2), SiLU(),
+                                   nn.Linear(width//2, width//2), SiLU()) if time else None
         self.inp = nn.Linear(size, width)
         self.blocks = nn.ModuleList(ResidualBlock(width, width//2 if time else 0) for _ in range(depth))
         self.norm, self.act, self.head = LayerNorm(width), SiLU(), nn.Linear(width, size*(outputs or 1))
         nn.init.zeros_(self.head.weight); nn.init.zeros_(self.head.bias)
 
     def forward(self,
-        z:Tensor, # shape `(B, *event)`
-        t:Tensor|None=None, # times, shape `(B,)`; left out if the network was made with `time=False`
+        z:Tensor, # data or noisy data, shape `(B, *event)`
+        t:Tensor|None=None, # times in [0, 1], shape `(B,)`; left out if the network was made with `time=False`
     )->Tensor: # shape `(B, *event)`, or `(B, outputs, *event)`
+        "The output at `z` and `t`. Raises `InputError` for a shape or a time that does not fit."
         check_batch(z, 'z', self.event, finite=False)
         if (t is None) != (self.embed is None):
-            raise InputError(f'this MLP was made with time={self.embed is not None}, and was called with{"out" if t is None else ""} a time')
+            raise InputError(f'this MLP was made with time={self.embed is not None}, '
+                             f'and was called with{"out" if t is None else ""} a time')
         features = None if t is None else self.embed(check_time(t, z, values=False))
         h = self.inp(z.flatten(1))
         for block in self.blocks: h = block(h, features)

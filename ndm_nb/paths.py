@@ -14,35 +14,37 @@ from .core import InputError, check_batch, check_time, expand, sum_event
 from .schedules import NoiseSchedule
 from .transforms import Curve, IdentityTransform, Transform
 
-# %% ../nbs/04_paths.ipynb #9a491c01
+# %% ../nbs/04_paths.ipynb #2611ec1b
 class Marginal:
-    r"$q(z_t\mid x)$ at given times. A subclass defines `sample`, `noise`, `log_prob` and `velocity`, and `score` where it has a formula."
+    r"$q(z_t\mid x)$ at given times. A subclass defines `sample`, `noise`, `log_prob`, `velocity` and perhaps `score`."
     def score(self,
         z:Tensor, # where, shape `(B, *event)`
-    )->Tensor: # shape `(B, *event)`
+    )->Tensor: # $\nabla_z\log q(z\mid x)$, shape `(B, *event)`
         r"$\nabla_z\log q(z\mid x)$, by differentiating `log_prob`."
         return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
 
     def backward_drift(self,
         z:Tensor, # where, shape `(B, *event)`
-        g:Tensor, # volatility $g(t)$, shape `(B,)`
-    )->Tensor: # shape `(B, *event)`
+        g:Tensor, # volatility $g(t) \ge 0$, shape `(B,)`
+    )->Tensor: # $f_B(z,t,x)$, shape `(B, *event)`
         r"$f_B = f - \tfrac12 g^2\,\nabla_z\log q$: the drift of the SDE that runs from noise to data."
         return self.velocity(z) - expand(g**2, z)/2 * self.score(z)
 
     def _missing(self, z):
-        raise InputError(f'{type(self).__name__} has no inverse from z to the noise, which the score, the velocity and the likelihood need; '
-                         'define noise(z), log_prob(z) and velocity(z), or use AffineForward or FlowForward, which are invertible')
+        raise InputError(f'{type(self).__name__} has no inverse from z to the noise, '
+                         'which the score, the velocity and the likelihood need; '
+                         'define noise(z), log_prob(z) and velocity(z), '
+                         'or use AffineForward or FlowForward, which are invertible')
     noise = log_prob = velocity = _missing
 
-# %% ../nbs/04_paths.ipynb #c5ca7639
+# %% ../nbs/04_paths.ipynb #6c0e8dff
 class Gaussian(Marginal):
     r"$q(z_t\mid x) = \mathcal N(\mu, \sigma^2)$, independent in every dimension."
     def __init__(self,
         mean:Tensor, # $\mu$, shape `(B, *event)`
         log_std:Tensor, # $\log\sigma$, broadcastable to the mean
-        d_mean:Tensor|None=None, # $\dot\mu$
-        d_log_std:Tensor|None=None, # $\dot\sigma/\sigma$
+        d_mean:Tensor|None=None, # $\dot\mu$, of the shape of the mean
+        d_log_std:Tensor|None=None, # $\dot\sigma/\sigma$, of the shape of `log_std`
     ):
         self.mean, self.log_std, self.d_mean, self.d_log_std = mean, log_std, d_mean, d_log_std
         self.std = log_std.exp()
@@ -59,65 +61,68 @@ class Gaussian(Marginal):
         return self.mean + self.std*(torch.randn_like(self.mean) if noise is None else noise)
 
     def noise(self,
-        z:Tensor, # shape `(B, *event)`
+        z:Tensor, # where, shape `(B, *event)`
     )->Tensor: # $\varepsilon$, shape `(B, *event)`
         r"The noise that `z` was made of: $\varepsilon = (z-\mu)/\sigma$."
         return (z - self.mean) / self.std
 
-# %% ../nbs/04_paths.ipynb #e31cc78a
+# %% ../nbs/04_paths.ipynb #18d86abb
 @patch
 def log_prob(self:Gaussian,
-    z:Tensor, # shape `(B, *event)`
-)->Tensor: # nats, shape `(B,)`
+    z:Tensor, # where, shape `(B, *event)`
+)->Tensor: # $\log q(z\mid x)$ in nats, shape `(B,)`
     r"$\log q(z\mid x)$, summed over the event."
     return -sum_event(self.noise(z)**2/2 + self.log_std + math.log(2*math.pi)/2)
 
-# %% ../nbs/04_paths.ipynb #713a53e8
+# %% ../nbs/04_paths.ipynb #bf8d675a
 @patch
 def score(self:Gaussian,
-    z:Tensor, # shape `(B, *event)`
-)->Tensor: # shape `(B, *event)`
+    z:Tensor, # where, shape `(B, *event)`
+)->Tensor: # $\nabla_z\log q(z\mid x)$, shape `(B, *event)`
     r"$\nabla_z\log q(z\mid x) = -(z-\mu)/\sigma^2$."
     return -self.noise(z) / self.std
 
-# %% ../nbs/04_paths.ipynb #4a0c49ff
+# %% ../nbs/04_paths.ipynb #cdae5395
 @patch
 def velocity(self:Gaussian,
-    z:Tensor, # shape `(B, *event)`
-)->Tensor: # shape `(B, *event)`
-    r"$f(z,t,x) = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu)$; only for a marginal made by `path.flow(t)`."
-    if self.d_mean is None: raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
+    z:Tensor, # where, shape `(B, *event)`
+)->Tensor: # $f(z,t,x)$, shape `(B, *event)`
+    r"$\dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu)$. Raises `InputError` for a marginal not made by `path.flow(t)`."
+    if self.d_mean is None:
+        raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
     return self.d_mean + self.d_log_std*(z - self.mean)
 
-# %% ../nbs/04_paths.ipynb #ef4f5e18
+# %% ../nbs/04_paths.ipynb #71db8474
 class Path:
-    r"$t \mapsto q(z_t\mid x)$ for a fixed batch $x$. A subclass defines `__call__` and `flow`, and keeps its base `schedule`, if discrete steps are to be taken."
+    r"$t \mapsto q(z_t\mid x)$ for fixed $x$. A subclass defines `__call__`, `flow`, and `schedule` for discrete steps."
     def __call__(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
-    )->Marginal:
+    )->Marginal: # $q(z_t\mid x)$, without time derivatives
+        r"$q(z_t\mid x)$."
         raise NotImplementedError
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
-    )->Marginal: # with time derivatives
+    )->Marginal: # $q(z_t\mid x)$, with time derivatives
         r"$q(z_t\mid x)$ along with how it changes: what `velocity` needs."
         raise NotImplementedError
 
     def end(self,
         t:Tensor, # 0 or 1 for each sample, shape `(B,)`
-    )->Gaussian:
+    )->Gaussian: # $q(z_0\mid x)$ or $q(z_1\mid x)$
         r"$q(z_t\mid x)$ at an end of time, where it is Gaussian for every process of this library."
         return self(t)
 
-# %% ../nbs/04_paths.ipynb #c78e90cc
+# %% ../nbs/04_paths.ipynb #076516e3
 class ForwardProcess(nn.Module):
     r"$x \mapsto$ the path $t \mapsto q(z_t\mid x)$. A subclass defines `forward`."
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
-    )->Path:
+    )->Path: # $t \mapsto q(z_t\mid x)$
+        "The path that starts at `x`."
         raise NotImplementedError
 
-# %% ../nbs/04_paths.ipynb #b383979f
+# %% ../nbs/04_paths.ipynb #a8cb78f1
 class GaussianPath(Path):
     r"$q(z_t\mid x) = \mathcal N(\alpha_t F_t,\, \sigma_t^2 I)$ along a curve $F_t$."
     def __init__(self,
@@ -129,20 +134,22 @@ class GaussianPath(Path):
     def __call__(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Gaussian: # mean of shape `(B, *event)`, one standard deviation per sample
+        r"$\mathcal N(\alpha_t F_t,\, \sigma_t^2 I)$. Raises `InputError` for times outside [0, 1]."
         alpha, sigma = (expand(v, self.x) for v in self.schedule(check_time(t, self.x)))
         return Gaussian(alpha*self.curve(t), sigma.log())
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Gaussian: # with time derivatives
-        r"$q(z_t\mid x)$ with $\dot\mu = \dot\alpha F + \alpha\dot F$ and $\dot\sigma/\sigma$."
-        (alpha, sigma), (d_alpha, d_sigma) = ([expand(v, self.x) for v in vs] for vs in self.schedule.flow(check_time(t, self.x)))
+        r"The same with $\dot\mu = \dot\alpha F + \alpha\dot F$ and $\dot\sigma/\sigma$."
+        flow = self.schedule.flow(check_time(t, self.x))
+        (alpha, sigma), (d_alpha, d_sigma) = ([expand(v, self.x) for v in vs] for vs in flow)
         F, d_F = self.curve.flow(t)
         return Gaussian(alpha*F, sigma.log(), d_alpha*F + alpha*d_F, d_sigma/sigma)
 
-# %% ../nbs/04_paths.ipynb #c71c5d89
+# %% ../nbs/04_paths.ipynb #77440cb7
 class NeuralForward(ForwardProcess):
-    r"$z_t = \alpha_t F_\varphi(x,t) + \sigma_t\varepsilon$: the data is transformed before the noise (NDM, arXiv 2310.08337)."
+    r"$z_t = \alpha_t F_\varphi(x,t) + \sigma_t\varepsilon$: data transformed before the noise (NDM, arXiv 2310.08337)."
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
         transform:Transform, # $F_\varphi$, with $F_\varphi(x,0)=x$
@@ -150,11 +157,15 @@ class NeuralForward(ForwardProcess):
         super().__init__()
         self.schedule, self.transform = schedule, transform
 
-    def forward(self, x): return GaussianPath(self.schedule, self.transform(check_batch(x, finite=False)), x)
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->GaussianPath: # $t \mapsto q(z_t\mid x)$
+        "The path that starts at `x`. Raises `InputError` if that is not a batch."
+        return GaussianPath(self.schedule, self.transform(check_batch(x, finite=False)), x)
 
-# %% ../nbs/04_paths.ipynb #4912dafd
+# %% ../nbs/04_paths.ipynb #dc84e922
 class LinearForward(NeuralForward):
-    r"$z_t = \alpha_t x + \sigma_t\varepsilon$: nothing is learned but, possibly, the schedule (DDPM, VDM, flow matching)."
+    r"$z_t = \alpha_t x + \sigma_t\varepsilon$: nothing is learned but perhaps the schedule (DDPM, VDM, flow matching)."
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
     ): super().__init__(schedule, IdentityTransform())

@@ -12,43 +12,47 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import InputError, t_jvp
 
-# %% ../nbs/01_schedules.ipynb #98df4d03
+# %% ../nbs/01_schedules.ipynb #bbec2c11
 class NoiseSchedule(nn.Module):
-    r"$t \mapsto (\alpha_t, \sigma_t)$. A subclass defines `forward`, or derives from `VariancePreserving` and defines `gamma`."
+    r"$t \mapsto (\alpha_t, \sigma_t)$. A subclass defines `forward`, or `gamma` if it is `VariancePreserving`."
     def forward(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
+        r"$(\alpha_t, \sigma_t)$."
         raise NotImplementedError
 
     def gamma(self,
-        t:Tensor, # times, shape `(B,)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $\gamma_t$, shape `(B,)`
         r"$\gamma_t = -\log(\alpha_t^2/\sigma_t^2)$, the negative log signal-to-noise ratio."
         alpha, sigma = self(t)
         return 2 * (sigma.log() - alpha.log())
 
     def flow(self,
-        t:Tensor, # times, shape `(B,)`
-    )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
         r"$(\alpha_t, \sigma_t)$ and their time derivatives."
         return t_jvp(self.forward, t)
 
-# %% ../nbs/01_schedules.ipynb #4041dec0
+# %% ../nbs/01_schedules.ipynb #1711a5e9
 class VariancePreserving(NoiseSchedule):
     r"$\alpha_t^2 + \sigma_t^2 = 1$. A subclass defines `gamma`."
-    def forward(self, t):
+    def forward(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
+        r"The square roots of $\operatorname{sigmoid}(-\gamma_t)$ and $\operatorname{sigmoid}(\gamma_t)$."
         gamma = self.gamma(t)
         return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
 
     def gamma(self,
-        t:Tensor, # times, shape `(B,)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $\gamma_t$, shape `(B,)`
         r"$\gamma_t$, increasing."
         raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #fbafb90b
+# %% ../nbs/01_schedules.ipynb #750b24bd
 class LinearGamma(VariancePreserving):
-    r"$\gamma_t$ linear in $t$ (VDM, arXiv 2107.00630)."
+    r"$\gamma_t$ linear in $t$ (VDM, arXiv 2107.00630). Raises `InputError` unless it increases."
     def __init__(self,
         gamma_min:float=-13.3, # $\gamma_0$: the noise left at the data end
         gamma_max:float=5., # $\gamma_1$: the signal left at the noise end
@@ -56,84 +60,103 @@ class LinearGamma(VariancePreserving):
         super().__init__()
         self.gamma_min, self.gamma_max = _check_gamma(gamma_min, gamma_max)
 
-    def gamma(self, t):
+    def gamma(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Tensor: # $\gamma_t$, shape `(B,)`
         "A straight line."
         return self.gamma_min + (self.gamma_max - self.gamma_min)*t
 
 def _check_gamma(gamma_min, gamma_max):
-    if not gamma_min < gamma_max: raise InputError(f'gamma_min={gamma_min}, gamma_max={gamma_max}; expected gamma_min < gamma_max, since γ grows from data to noise')
+    if not gamma_min < gamma_max:
+        raise InputError(f'gamma_min={gamma_min}, gamma_max={gamma_max}; '
+                         'expected gamma_min < gamma_max, since γ grows from data to noise')
     return float(gamma_min), float(gamma_max)
 
-# %% ../nbs/01_schedules.ipynb #9db0e729
+# %% ../nbs/01_schedules.ipynb #2ed89fb5
 class CosineGamma(VariancePreserving):
-    r"$\alpha = \cos\theta_t$, $\sigma = \sin\theta_t$ with $\theta_t$ linear in $t$ (arXiv 2102.09672), cut at given end points."
+    r"$\alpha = \cos\theta_t$, $\sigma = \sin\theta_t$, $\theta_t$ linear in $t$ between given ends (arXiv 2102.09672)."
     def __init__(self,
-        gamma_min:float=-13.3, # $\gamma_0$
-        gamma_max:float=5., # $\gamma_1$
+        gamma_min:float=-13.3, # $\gamma_0$: the noise left at the data end
+        gamma_max:float=5., # $\gamma_1$: the signal left at the noise end
     ):
         super().__init__()
         gamma_min, gamma_max = _check_gamma(gamma_min, gamma_max)
         self.start, self.end = (math.atan(math.exp(g/2)) for g in (gamma_min, gamma_max))
 
-    def gamma(self, t):
+    def gamma(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Tensor: # $\gamma_t$, shape `(B,)`
         r"$2\log\tan\theta_t$."
         return 2 * torch.tan(self.start + (self.end - self.start)*t).log()
 
-# %% ../nbs/01_schedules.ipynb #fb6e5ad2
+# %% ../nbs/01_schedules.ipynb #6b76403f
 class LinearBeta(VariancePreserving):
     r"DDPM's schedule in continuous time: $\alpha_t^2 = e^{-B_t}$ with $\dot B_t$ linear (arXiv 2006.11239)."
     def __init__(self,
         beta_min:float=0.1, # $\beta(0)$, per unit of time
         beta_max:float=20., # $\beta(1)$, per unit of time
-        beta_0:float=1e-4, # the variance of the noise at $t=0$
+        beta_0:float=1e-4, # $B_0$, about the variance of the noise at $t=0$
     ):
         super().__init__()
         if not (beta_0 > 0 and beta_min >= 0 and beta_max >= beta_min):
-            raise InputError(f'beta_0={beta_0}, beta_min={beta_min}, beta_max={beta_max}; expected beta_0 > 0 and 0 <= beta_min <= beta_max')
+            raise InputError(f'beta_0={beta_0}, beta_min={beta_min}, beta_max={beta_max}; '
+                             'expected beta_0 > 0 and 0 <= beta_min <= beta_max')
         self.beta_min, self.beta_max, self.beta_0 = beta_min, beta_max, beta_0
 
-    def gamma(self, t):
+    def gamma(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Tensor: # $\gamma_t$, shape `(B,)`
         r"$\log(e^{B_t} - 1)$."
         B = self.beta_0 + self.beta_min*t + (self.beta_max - self.beta_min)/2 * t**2
         return torch.expm1(B).log()
 
-# %% ../nbs/01_schedules.ipynb #5c1ddee4
+# %% ../nbs/01_schedules.ipynb #ad356361
 class OTSchedule(NoiseSchedule):
-    r"Straight lines from data to noise: $\alpha_t = 1-t$, $\sigma_t = t + (1-t)\delta$ (flow matching, arXiv 2210.02747)."
+    r"Straight lines: $\alpha_t = 1-t$, $\sigma_t = t + (1-t)\delta$ (flow matching, arXiv 2210.02747)."
     def __init__(self,
-        delta:float=0.01, # $\sigma_0$, at least 0; with 0 there is no density at $t=0$, and so no bound
+        delta:float=0.01, # $\sigma_0$, in [0, 1); with 0 there is no density at $t=0$, and so no bound
     ):
         super().__init__()
         if not 0 <= delta < 1: raise InputError(f'delta={delta}; expected 0 <= delta < 1')
         self.delta = delta
 
-    def forward(self, t): return 1 - t, t + (1 - t)*self.delta
+    def forward(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
+        r"$1-t$ and $t + (1-t)\delta$."
+        return 1 - t, t + (1 - t)*self.delta
 
-# %% ../nbs/01_schedules.ipynb #eedb727b
+# %% ../nbs/01_schedules.ipynb #68010280
 class GeometricSchedule(NoiseSchedule):
-    r"$\alpha_t = 1-t$, $\sigma_t = \delta^{1-t}$: the noise grows by equal factors in equal times (NFDM, arXiv 2404.12940)."
+    r"$\alpha_t = 1-t$, $\sigma_t = \delta^{1-t}$: equal factors in equal times (NFDM, arXiv 2404.12940)."
     def __init__(self,
-        delta:float=0.01, # $\sigma_0$, between 0 and 1
+        delta:float=0.01, # $\sigma_0$, in (0, 1)
     ):
         super().__init__()
         if not 0 < delta < 1: raise InputError(f'delta={delta}; expected 0 < delta < 1')
         self.delta = delta
 
-    def forward(self, t): return 1 - t, torch.exp((1 - t)*math.log(self.delta))
+    def forward(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
+        r"$1-t$ and $\delta^{1-t}$."
+        return 1 - t, torch.exp((1 - t)*math.log(self.delta))
 
-# %% ../nbs/01_schedules.ipynb #ab807118
+# %% ../nbs/01_schedules.ipynb #0184bc04
 class LearnedGamma(VariancePreserving):
-    r"A learned increasing $\gamma$ with fixed end points: a Bernstein polynomial that starts as `LinearGamma`. Derived in this notebook."
+    r"A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear. Derived in this notebook."
     def __init__(self,
         gamma_min:float=-13.3, # $\gamma_0$, kept
         gamma_max:float=5., # $\gamma_1$, kept
-        degree:int=8, # of the polynomial; more is more flexible
+        degree:int=8, # of the polynomial, at least 1; more is more flexible
     ):
         super().__init__()
         self.gamma_min, self.gamma_max = _check_gamma(gamma_min, gamma_max)
         self.weight = nn.Parameter(torch.zeros(degree))
 
-    def gamma(self, t):
+    def gamma(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Tensor: # $\gamma_t$, shape `(B,)`
         "The polynomial, by de Casteljau's algorithm."
         c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
         c = c / c[-1]                                        # c_0 = 0 and c_n = 1 exactly
@@ -141,19 +164,20 @@ class LearnedGamma(VariancePreserving):
         while c.shape[-1] > 1: c = c[..., :-1]*(1 - t) + c[..., 1:]*t
         return self.gamma_min + (self.gamma_max - self.gamma_min)*c[..., 0]
 
-# %% ../nbs/01_schedules.ipynb #7406b72c
+# %% ../nbs/01_schedules.ipynb #15907871
 class Volatility(nn.Module):
     r"$t \mapsto g(t) \ge 0$, the size of the noise in the reverse process. A subclass defines `forward`."
     def forward(self,
-        t:Tensor, # times, shape `(B,)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $g(t)$, shape `(B,)`
+        "The volatility $g(t)$."
         raise NotImplementedError
 
-# %% ../nbs/01_schedules.ipynb #fe694016
+# %% ../nbs/01_schedules.ipynb #68e4b782
 class MarkovVolatility(Volatility):
-    r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$, or $1/g^2 = 1/(\eta\sigma_t^2\dot\gamma_t) + 1/\text{limit}^2$: with $\eta=1$ and no limit a linear forward process is Markov. Derived in this notebook."
+    r"$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$; $\eta=1$ makes a linear forward process Markov. Derived in this notebook."
     def __init__(self,
-        schedule:NoiseSchedule, # where $\sigma$ and $\gamma$ come from
+        schedule:NoiseSchedule, # where $\sigma_t$ and $\gamma_t$ come from
         eta:float=1., # at least 0: 0 is deterministic, 1 is Markov
         limit:float=math.inf, # the largest $g$, for schedules whose $\dot\gamma$ is infinite at $t=1$
     ):
@@ -162,7 +186,10 @@ class MarkovVolatility(Volatility):
         if not limit > 0: raise InputError(f'limit={limit}; expected limit > 0')
         self.schedule, self.eta, self.limit = schedule, eta, limit
 
-    def forward(self, t):
+    def forward(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Tensor: # $g(t)$, shape `(B,)`
+        r"$g(t)$, with $1/\text{limit}^2$ added to $1/g^2$."
         _, sigma = self.schedule(t)
         _, d_gamma = t_jvp(self.schedule.gamma, t)
         g = sigma * (self.eta * d_gamma).sqrt()

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from .core import InputError, check_like, expand, t_jvp
 
-# %% ../nbs/03_transforms.ipynb #3af14b4a
-_all_ = ['t_jvp']
+# %% ../nbs/03_transforms.ipynb #fadb7592
+_all_ = ['t_jvp']        # so that `t_jvp` can be imported from here, too
 
-# %% ../nbs/03_transforms.ipynb #c9ca03be
+# %% ../nbs/03_transforms.ipynb #527898d3
 class Curve:
     r"$t \mapsto F(x,t)$ for a fixed batch $x$, with its velocity by forward-mode differentiation."
     def __init__(self,
@@ -22,49 +22,60 @@ class Curve:
     ): self.f = f
 
     def __call__(self,
-        t:Tensor, # times, shape `(B,)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $F(x,t)$, shape `(B, *event)`
+        "The point at `t`."
         return self.f(t)
 
     def flow(self,
-        t:Tensor, # times, shape `(B,)`
-    )->tuple: # $F(x,t)$ and $\dot F(x,t)$
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $F(x,t)$ and $\dot F(x,t)$, each of shape `(B, *event)`
         r"$F(x,t)$ and $\partial_t F(x,t)$."
         return t_jvp(self, t)
 
-# %% ../nbs/03_transforms.ipynb #e9730404
+# %% ../nbs/03_transforms.ipynb #ab23f15b
 class Transform(nn.Module):
     r"$x \mapsto$ the curve $t \mapsto F_\varphi(x,t)$, with $F_\varphi(x,0) = x$. A subclass defines `forward`."
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
-    )->Curve:
+    )->Curve: # $t \mapsto F_\varphi(x,t)$
+        "The curve that starts at `x`."
         raise NotImplementedError
 
-# %% ../nbs/03_transforms.ipynb #e3b2e203
+# %% ../nbs/03_transforms.ipynb #21df0135
 class IdentityTransform(Transform):
     "$F(x,t) = x$."
-    def forward(self, x): return Curve(lambda t: x)
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->Curve: # $t \mapsto x$
+        "The curve that stays at `x`."
+        return Curve(lambda t: x)
 
-# %% ../nbs/03_transforms.ipynb #689474bd
+# %% ../nbs/03_transforms.ipynb #a6f75e80
 class NetTransform(Transform):
-    r"$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$ (arXiv 2310.08337, pinned at $x$)."
+    r"$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$ (after NDM, arXiv 2310.08337)."
     def __init__(self,
         net:nn.Module, # `net(x, t)` of the shape of `x`; smooth in `t`, without dropout or batch normalisation
     ):
         super().__init__()
         self.net = net
 
-    def forward(self, x): return Curve(lambda t: x + expand(t, x)*check_like(self.net(x, t), x, 'the network of NetTransform'))
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->Curve: # runs the network at every time it is asked for
+        "The curve from `x`. It raises `InputError` if the network returns another shape."
+        net = lambda t: check_like(self.net(x, t), x, 'the network of NetTransform')
+        return Curve(lambda t: x + expand(t, x)*net(t))
 
-# %% ../nbs/03_transforms.ipynb #3a16c93b
+# %% ../nbs/03_transforms.ipynb #a2e01d1e
 def power_basis(
     K:int, # number of basis functions, at least 1
-):  # a function of times `(B,)` that returns `(B, K)`
-    "$b_k(t) = t^k$ for $k = 1..K$."
+)->callable: # a function of times `(B,)` that returns `(B, K)`
+    "$b_k(t) = t^k$ for $k = 1..K$. Raises `InputError` for `K` below 1."
     if K < 1: raise InputError(f'K={K}; expected at least 1 basis function')
     return lambda t: torch.stack([t**k for k in range(1, K + 1)], 1)
 
-# %% ../nbs/03_transforms.ipynb #4686c452
+# %% ../nbs/03_transforms.ipynb #7884fc70
 class SeparableCurve(Curve):
     r"$x + \sum_k b_k(t)\,h_k$: the network has already run, time costs nothing."
     def __init__(self,
@@ -74,15 +85,23 @@ class SeparableCurve(Curve):
     ): self.x, self.h, self.basis = x, h, basis
 
     def _blend(self, b): return (expand(b, self.h)*self.h).sum(1)
-    def __call__(self, t): return self.x + self._blend(self.basis(t))
-    def flow(self, t):
-        r"$F(x,t)$ and $\partial_t F(x,t)$, both in closed form."
+
+    def __call__(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->Tensor: # $F(x,t)$, shape `(B, *event)`
+        "The point at `t`."
+        return self.x + self._blend(self.basis(t))
+
+    def flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $F(x,t)$ and $\dot F(x,t)$, each of shape `(B, *event)`
+        r"$F(x,t)$ and $\partial_t F(x,t)$; only the basis is differentiated."
         b, d_b = t_jvp(self.basis, t)
         return self.x + self._blend(b), self._blend(d_b)
 
-# %% ../nbs/03_transforms.ipynb #3dc14229
+# %% ../nbs/03_transforms.ipynb #cb6eac9c
 class SeparableTransform(Transform):
-    r"$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one pass of the network gives $F$ and $\dot F$ at every $t$. Derived in this notebook."
+    r"$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one network pass for every $t$. Derived in this notebook."
     def __init__(self,
         net:nn.Module, # `net(x)` of shape `(B, K, *event)`
         basis=5, # a function `(B,)` -> `(B, K)` that is 0 at $t=0$, or a number K for `power_basis(K)`
@@ -90,8 +109,12 @@ class SeparableTransform(Transform):
         super().__init__()
         self.net, self.basis = net, power_basis(basis) if isinstance(basis, int) else basis
 
-    def forward(self, x):
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->SeparableCurve: # its displacements are computed already
+        "The curve from `x`. Raises `InputError` if the network returns another number of terms than the basis has."
         h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
         if h.shape != (len(x), K, *x.shape[1:]):
-            raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; expected {(len(x), K, *x.shape[1:])}, the second for the {K} terms of the basis')
+            raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; '
+                             f'expected {(len(x), K, *x.shape[1:])}, the second for the {K} terms of the basis')
         return SeparableCurve(x, h.to(x.dtype), self.basis)
