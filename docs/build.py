@@ -130,4 +130,6 @@ if __name__ == '__main__':
     from sphinx.cmd.build import main
     write_pages()
     shutil.rmtree(site, ignore_errors=True)
-    sys.exit(main(['-W', '--keep-going', '-q', '-E', '-a', '-c', str(root/'docs'), str(source), str(site)]))
+    status = main(['-W', '--keep-going', '-q', '-E', '-a', '-c', str(root/'docs'), str(source), str(site)])
+    shutil.rmtree(root/'jupyter_execute', ignore_errors=True)           # a copy of all notebooks that MyST-NB leaves behind
+    sys.exit(status)

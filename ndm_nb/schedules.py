@@ -142,7 +142,7 @@ class GeometricSchedule(NoiseSchedule):
         r"$1-t$ and $\delta^{1-t}$."
         return 1 - t, torch.exp((1 - t)*math.log(self.delta))
 
-# %% ../nbs/01_schedules.ipynb #0184bc04
+# %% ../nbs/01_schedules.ipynb #565be984
 class LearnedGamma(VariancePreserving):
     r"A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear. Derived in this notebook."
     def __init__(self,
@@ -152,6 +152,7 @@ class LearnedGamma(VariancePreserving):
     ):
         super().__init__()
         self.gamma_min, self.gamma_max = _check_gamma(gamma_min, gamma_max)
+        if degree < 1: raise InputError(f'degree={degree}; expected at least 1')
         self.weight = nn.Parameter(torch.zeros(degree))
 
     def gamma(self,
