@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_device', 'run_folder', 'save_run', 'load_run',
-           'ndm_train', 'format_table', 'default_steps', 'default_solver', 'sample_run', 'plot_trajectories',
+           'default_steps', 'default_solver', 'sample_run', 'format_table', 'ndm_train', 'plot_trajectories',
            'ndm_sample', 'ndm_eval', 'console']
 
-# %% ../nbs/23_cli.ipynb #030bbac8
+# %% ../nbs/23_cli.ipynb #038c26ef
 import json, shutil, sys, tempfile
+from collections.abc import Callable
 from pathlib import Path
 import torch
 from torch import Tensor
@@ -22,26 +23,27 @@ from .presets import build
 from .sampling import Trajectory, count_nfe, find_sampler, sample_ode, sample_sde
 from .training import Trainer, TrainingError, bound_for, check_seed, evaluate
 
-# %% ../nbs/23_cli.ipynb #34418d93
+# %% ../nbs/23_cli.ipynb #666c6396
 def parse_steps(
     T, # a whole number, or 'inf'
 )->int|None: # the number of steps; None for continuous time
-    "The number of steps that `T` stands for."
+    "The number of steps that `T` stands for. Raises `InputError` if it is neither."
     if str(T).lower() in ('inf', 'infinity'): return None
     try: return check_steps(float(T))
-    except ValueError: raise InputError(f"T={T}; expected a whole number of steps, at least 1, or 'inf' for continuous time") from None
+    except ValueError:
+        raise InputError(f"T={T}; expected a whole number of steps, at least 1, or 'inf' for continuous time") from None
 
-# %% ../nbs/23_cli.ipynb #a0acfdbd
+# %% ../nbs/23_cli.ipynb #34ddde42
 def parse_device(
     device:str, # 'auto', 'cpu', 'cuda', 'cuda:1', ...
-)->torch.device:
+)->torch.device: # it exists, a tensor has been there
     "The device that the name stands for. Raises `InputError` if it is not there."
     if device == 'auto': return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try: return torch.zeros(1, device=device).device
-    except (RuntimeError, AssertionError) as e:
-        raise InputError(f'device {device!r} cannot be used ({str(e).splitlines()[0]}); expected auto, cpu, or a device of this machine') from None
+    except (RuntimeError, AssertionError) as e: problem = str(e).splitlines()[0]
+    raise InputError(f'device {device!r} cannot be used ({problem}); expected auto, cpu, or a device of this machine')
 
-# %% ../nbs/23_cli.ipynb #ff03d073
+# %% ../nbs/23_cli.ipynb #df1971a5
 _files = {'config.json', 'model.safetensors', 'metrics.json', 'metrics.jsonl', 'samples.png', 'loss.png'}
 
 def run_folder(
@@ -50,25 +52,29 @@ def run_folder(
     overwrite:bool=False, # may a run of this name be replaced?
 )->Path: # where the run goes
     "Where a new run goes. Raises `InputError` if something stands there that must be kept."
-    if Path(name).name != name or name in ('', '.', '..'): raise InputError(f'name={name!r}; expected the name of a folder in {out}, without a path')
+    if Path(name).name != name or name in ('', '.', '..'):
+        raise InputError(f'name={name!r}; expected the name of a folder in {out}, without a path')
     folder, partial = Path(out)/name, Path(out)/f'{name}.partial'
-    if Path(out).exists() and not Path(out).is_dir(): raise InputError(f'{out} is not a folder; expected a folder or a new name')
-    if folder.exists() and not (folder/'config.json').is_file(): raise InputError(f'{folder} exists and is not a run; expected another --name or --out')
-    if folder.exists() and not overwrite: raise InputError(f'{folder} already holds a run; expected another --name or --out, or --overwrite')
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InputError(f'{out} is not a folder; expected a folder or a new name')
+    if folder.exists() and not (folder/'config.json').is_file():
+        raise InputError(f'{folder} exists and is not a run; expected another --name or --out')
+    if folder.exists() and not overwrite:
+        raise InputError(f'{folder} already holds a run; expected another --name or --out, or --overwrite')
     if partial.exists() and not (partial.is_dir() and {p.name for p in partial.iterdir()} <= _files):
         raise InputError(f'{partial} exists and is not an unfinished run; expected another --name or --out')
     return folder
 
-# %% ../nbs/23_cli.ipynb #4f5ce746
+# %% ../nbs/23_cli.ipynb #805f0e5c
 def save_run(
     folder:Path, # where to, an existing folder
     config:dict, # with the arguments of `build` under 'model'
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # trained
     history:list, # as `Trainer.fit` returns it
     metrics:dict, # as `evaluate` returns it, and more
-    samples:Tensor, # to draw
+    samples:Tensor, # to draw, shape `(N, *event)`
 ):
-    "Write the files of a finished run. (`metrics.jsonl` was written along the way.)"
+    "Write the files of a finished run, except `metrics.jsonl`, which was written along the way."
     import matplotlib.pyplot as plt
     from safetensors.torch import save_model
     _write_json(folder/'config.json', config)
@@ -78,30 +84,114 @@ def save_run(
     plot_samples(samples, ax); fig.savefig(folder/'samples.png', dpi=120); plt.close(fig)
     fig, ax = plt.subplots(figsize=(6, 3.5), layout='constrained')
     for name in ('train', 'valid'): ax.plot([h['iteration'] for h in history], [h[name] for h in history], label=name)
-    ax.set(xlabel='iteration', ylabel='bits/dim'); ax.legend()
+    ax.set(xlabel='iteration', ylabel='bound, bits/dim'); ax.legend()
     fig.savefig(folder/'loss.png', dpi=120); plt.close(fig)
 
 def _write_json(path, value): path.write_text(json.dumps(value, indent=2) + '\n')
 
-# %% ../nbs/23_cli.ipynb #f36655b1
+# %% ../nbs/23_cli.ipynb #e2050f38
 def load_run(
     folder, # a folder that `ndm_train` wrote
     device='cpu', # where to put the model
-)->tuple: # `(model, config)`
+)->tuple: # `(model, config)`, the model in `eval` mode
     "A trained model and its configuration. Raises `InputError` if the folder is not a complete run."
     from safetensors import SafetensorError
     from safetensors.torch import load_model
     folder = Path(folder)
     if not folder.is_dir(): raise InputError(f'{folder} is not a folder; expected a run written by ndm_train')
     for name in ('config.json', 'model.safetensors'):
-        if not (folder/name).is_file(): raise InputError(f'{folder} has no {name}; expected a run written by ndm_train, which has config.json and model.safetensors')
+        if not (folder/name).is_file():
+            raise InputError(f'{folder} has no {name}; expected a run written by ndm_train, '
+                             'which has config.json and model.safetensors')
     try: config = json.loads((folder/'config.json').read_text()); model = build(**config['model'])
-    except (ValueError, KeyError, TypeError) as e: raise InputError(f'{folder}/config.json is not a configuration that ndm_train wrote: {e!r}') from None
+    except (ValueError, KeyError, TypeError) as e:
+        raise InputError(f'{folder}/config.json is not a configuration that ndm_train wrote: {e!r}') from None
     try: load_model(model, str(folder/'model.safetensors'))
-    except (SafetensorError, RuntimeError) as e: raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
+    except (SafetensorError, RuntimeError) as e:
+        problem = str(e).splitlines()[0]
+        raise InputError(f'{folder}/model.safetensors does not fit its config.json: {problem}') from None
     return model.to(device).eval(), config
 
-# %% ../nbs/23_cli.ipynb #a7211c76
+# %% ../nbs/23_cli.ipynb #fa8e2a3b
+def default_steps(
+    config:dict, # as `load_run` returns it
+)->int: # what the model was trained with, or 100 for continuous time
+    "The number of steps to sample with if nobody says otherwise."
+    return config['T'] or 100
+
+# %% ../nbs/23_cli.ipynb #d7ca7a14
+def default_solver(
+    config:dict, # as `load_run` returns it
+)->str: # 'ancestral' for a model with T steps, 'stochastic_heun' for one of continuous time
+    "The solver to sample with if nobody says otherwise: the one for the process that the bound is about."
+    return 'ancestral' if config['T'] else 'stochastic_heun'
+
+# %% ../nbs/23_cli.ipynb #d9f29f5e
+def sample_run(
+    model:NeuralDiffusion, # as `load_run` returns it
+    config:dict, # likewise
+    n:int, # number of samples, at least 1
+    steps:int, # number of steps, at least 1
+    solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
+    eta:float=1., # share of DDPM's noise in each step of ancestral sampling
+    grid:str='uniform', # for a solver: uniform, quadratic or logsnr
+    seed:int=0, # of the noise
+)->tuple: # data, shape `(n, *event)`, the `Trajectory` of z, and the number of function evaluations
+    "Reseed and draw samples, on the device of the model. Raises `InputError` for a number or a name that cannot be."
+    if n < 1: raise InputError(f'n={n}; expected at least 1')
+    samplers = dict(sample_ode=sample_ode, sample_sde=sample_sde)
+    sampler = None if solver == 'ancestral' else samplers[find_sampler(solver)]
+    torch.manual_seed(check_seed(seed))
+    like, way = next(model.parameters()), []
+    noise = torch.randn(n, *config['model']['event'], dtype=like.dtype, device=like.device)
+    with count_nfe(model.eval()) as count:
+        if sampler: x, trajectory = sampler(model, noise, steps, solver, grid=grid, trajectory=True)
+        else:
+            x = sample_ancestral(model, noise.shape, steps, eta, noise, lambda z, t: way.append((t[0], z)))
+            trajectory = Trajectory(*map(torch.stack, zip(*way)))
+    return x, trajectory, count.nfe
+
+# %% ../nbs/23_cli.ipynb #65f95706
+def _trainer(config, splits):
+    "The trainer of a new model, as the configuration has it."
+    torch.manual_seed(config['seed'])
+    options = {name: config[name] for name in ('iterations', 'batch', 'lr', 'seed', 'device')}
+    model, bound = build(**config['model']), bound_for(config['T'], config['times'])
+    return Trainer(model, bound, splits.train, splits.valid, **options)
+
+# %% ../nbs/23_cli.ipynb #a9747242
+def _train_one(trainer, config, folder, splits):
+    partial = folder.with_name(folder.name + '.partial')
+    shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
+    model, preset = trainer.model, config['model']['preset']
+    with open(partial/'metrics.jsonl', 'w') as lines:
+        history = trainer.fit(lambda entry: print(json.dumps(entry), file=lines, flush=True), name=preset)
+    metrics = evaluate(model, trainer.bound, splits.test.to(trainer.device))
+    parameters = sum(p.numel() for p in model.parameters())
+    metrics |= dict(parameters=parameters, seconds=history[-1]['seconds'], valid=trainer.best)
+    n = 64 if len(splits.event) > 1 else 2000
+    samples, _, _ = sample_run(model, config, n, default_steps(config), default_solver(config))
+    save_run(partial, config, model, history, metrics, samples)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as old:
+        if folder.exists(): folder.rename(Path(old)/folder.name)
+        partial.rename(folder)
+    print(f'{preset}: written to {folder}', flush=True)
+    return metrics
+
+# %% ../nbs/23_cli.ipynb #b1ad50c6
+def format_table(
+    results:dict, # name to metrics, as `evaluate` returns them, perhaps with `parameters` and `seconds`
+)->str: # one line per model
+    "The terms of the bound side by side, in bits per dimension."
+    formats = dict.fromkeys(('reconstruction', 'diffusion', 'prior', 'total', 'stderr'), '.3f')
+    formats = formats | dict(parameters=',', seconds='.0f')
+    formats = {c: f for c, f in formats.items() if all(c in metrics for metrics in results.values())}
+    rows = [[name, *(format(metrics[c], f) for c, f in formats.items())] for name, metrics in results.items()]
+    rows = [['model', *formats]] + rows
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows)
+
+# %% ../nbs/23_cli.ipynb #eb62b975
 def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, nfdm, nfdm_flow or nfdm_paper
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
@@ -127,109 +217,44 @@ def ndm_train(
     steps = parse_steps(T or (10 if preset in ('ddpm', 'vdm', 'ndm') else 'inf'))
     device, splits, seed = parse_device(device), dataset(data), check_seed(seed)
     presets = dict.fromkeys((preset,) if compare == 'none' else (compare, preset))
-    names = {p: f"{data}-{p}-T{steps or 'inf'}" if not name else name if p == preset else f'{name}-{p}' for p in presets}
+    default = {p: f"{data}-{p}-T{steps or 'inf'}" for p in presets}
+    names = {p: name if p == preset else f'{name}-{p}' for p in presets} if name else default
     folders = {p: run_folder(out, names[p], overwrite) for p in presets}
-    configs, trainers = {}, {}
-    for p in presets:
-        spec = dict(preset=p, event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width, depth=depth, predictor=predictor or None, base=base or None)
-        configs[p] = dict(model=spec, data=data, T=steps, times=times, iterations=iterations, batch=batch, lr=lr, seed=seed, device=str(device), version=ndm_nb.__version__)
-        torch.manual_seed(seed)
-        trainers[p] = Trainer(build(**spec), bound_for(steps, times), splits.train, splits.valid, iterations=iterations, batch=batch, lr=lr, seed=seed, device=device)
-    results = {}
-    for p, folder in folders.items():
-        results[p] = _train_one(trainers[p], configs[p], folder, splits)
-        print(f'{p}: written to {folder}', flush=True)
-    print(f'\nHeld-out bound on {data}, {len(splits.test)} test samples, ' + ('continuous time' if steps is None else f'T = {steps}') + ', in bits/dim\n')
+    spec = dict(event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width,
+                depth=depth, predictor=predictor or None, base=base or None)
+    rest = dict(data=data, T=steps, times=times, iterations=iterations, batch=batch, lr=lr, seed=seed,
+                device=str(device), version=ndm_nb.__version__)
+    configs = {p: dict(model=dict(preset=p, **spec), **rest) for p in presets}
+    trainers = {p: _trainer(configs[p], splits) for p in presets}
+    results = {p: _train_one(trainers[p], configs[p], folders[p], splits) for p in presets}
+    when = 'continuous time' if steps is None else f'T = {steps}'
+    print(f'\nHeld-out bound on {data}, {len(splits.test)} test samples, {when}, in bits/dim\n')
     print(format_table(results))
     return results
 
-# %% ../nbs/23_cli.ipynb #9c83be3f
-def _train_one(trainer, config, folder, splits):
-    partial = folder.with_name(folder.name + '.partial')
-    shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
-    with open(partial/'metrics.jsonl', 'w') as lines:
-        history = trainer.fit(lambda entry: print(json.dumps(entry), file=lines, flush=True), name=config['model']['preset'])
-    model, device = trainer.model, trainer.device
-    metrics = evaluate(model, trainer.bound, splits.test.to(device))
-    metrics |= dict(parameters=sum(p.numel() for p in model.parameters()), seconds=history[-1]['seconds'], valid=trainer.best)
-    samples, _, _ = sample_run(model, config, 64 if len(splits.event) > 1 else 2000, default_steps(config), default_solver(config))
-    save_run(partial, config, model, history, metrics, samples)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as old:
-        if folder.exists(): folder.rename(Path(old)/folder.name)
-        partial.rename(folder)
-    return metrics
-
-# %% ../nbs/23_cli.ipynb #2b37f0a2
-def format_table(
-    results:dict, # name to metrics, as `evaluate` returns them, perhaps with `parameters` and `seconds`
-)->str: # one line per model
-    "The terms of the bound side by side, in bits per dimension."
-    columns = dict(reconstruction='.3f', diffusion='.3f', prior='.3f', total='.3f', stderr='.3f', parameters=',', seconds='.0f')
-    columns = {c: f for c, f in columns.items() if all(c in metrics for metrics in results.values())}
-    rows = [['model', *columns]] + [[name, *(format(metrics[c], f) for c, f in columns.items())] for name, metrics in results.items()]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join('  '.join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) for row in rows)
-
-# %% ../nbs/23_cli.ipynb #fa8e2a3b
-def default_steps(
-    config:dict, # as `load_run` returns it
-)->int: # what the model was trained with, or 100 for continuous time
-    "The number of steps to sample with if nobody says otherwise."
-    return config['T'] or 100
-
-# %% ../nbs/23_cli.ipynb #d7ca7a14
-def default_solver(
-    config:dict, # as `load_run` returns it
-)->str: # 'ancestral' for a model with T steps, 'stochastic_heun' for one of continuous time
-    "The solver to sample with if nobody says otherwise: the one for the process that the bound is about."
-    return 'ancestral' if config['T'] else 'stochastic_heun'
-
-# %% ../nbs/23_cli.ipynb #6cac4289
-def sample_run(
-    model:NeuralDiffusion, # as `load_run` returns it
-    config:dict, # likewise
-    n:int, # number of samples
-    steps:int, # number of steps
-    solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
-    eta:float=1., # share of DDPM's noise in each step of ancestral sampling
-    grid:str='uniform', # for a solver: uniform, quadratic or logsnr
-    seed:int=0, # of the noise
-)->tuple: # data, shape `(n, *event)`, the `Trajectory` of z, and the number of function evaluations
-    "Reseed and draw samples from a trained model, on the device where it is."
-    if n < 1: raise InputError(f'n={n}; expected at least 1')
-    sampler = None if solver == 'ancestral' else dict(sample_ode=sample_ode, sample_sde=sample_sde)[find_sampler(solver)]
-    torch.manual_seed(check_seed(seed))
-    like, way = next(model.parameters()), []
-    noise = torch.randn(n, *config['model']['event'], dtype=like.dtype, device=like.device)
-    with count_nfe(model.eval()) as count:
-        if sampler: x, trajectory = sampler(model, noise, steps, solver, grid=grid, trajectory=True)
-        else:
-            x = sample_ancestral(model, noise.shape, steps, eta, noise, lambda z, t: way.append((t[0], z)))
-            trajectory = Trajectory(*map(torch.stack, zip(*way)))
-    return x, trajectory, count.nfe
-
-# %% ../nbs/23_cli.ipynb #257c0051
+# %% ../nbs/23_cli.ipynb #be9600a6
 def plot_trajectories(
     trajectory:Tensor, # points in the plane over time, shape `(N+1, B, 2)`
     x:Tensor, # where they ended, shape `(B, 2)`
     ax=None, # matplotlib axes; the current ones if left out
     n:int=100, # number of paths to draw
-):
-    "Draw the paths of samples in the plane over the samples."
+)->'Axes': # the axes
+    "Draw the paths of samples in the plane over the samples. Raises `InputError` for anything but points."
     import matplotlib.pyplot as plt
-    if x.shape[1:] != (2,): raise InputError(f'the samples have shape {tuple(x.shape)}; trajectories are drawn for points (N, 2)')
+    if x.shape[1:] != (2,):
+        raise InputError(f'the samples have shape {tuple(x.shape)}; trajectories are drawn for points (N, 2)')
     ax, way, x = ax or plt.gca(), trajectory[:, :n].cpu(), x.cpu()
     ax.plot(*x.T, '.', color='C0', ms=2, alpha=.5)
     ax.plot(*way.permute(2, 0, 1), color='k', lw=.4, alpha=.6)
     ax.plot(*way[0].T, 'o', color='C1', ms=2); ax.plot(*x[:n].T, 'o', color='C3', ms=3); ax.set_aspect('equal')
     return ax
 
-# %% ../nbs/23_cli.ipynb #bf3433b5
+# %% ../nbs/23_cli.ipynb #49d981dd
 def ndm_sample(
     run:str, # a folder that ndm_train wrote
     n:int=64, # number of samples
     steps:int=None, # number of steps; by default as trained, or 100 for a model of continuous time
-    solver:str='', # ancestral; euler, heun, rk4, dopri5, ... for the ODE; euler_maruyama, stochastic_heun for the SDE; by default ancestral for a model with T steps, stochastic_heun for one of continuous time
+    solver:str='', # ancestral, an ODE solver (heun, dopri5, ...) or an SDE solver; by default as trained
     grid:str='', # where a solver puts its steps: uniform (by default), quadratic or logsnr
     eta:float=None, # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1 (by default)
     trajectories:bool=False, # draw the paths as well? For points in the plane
@@ -241,13 +266,19 @@ def ndm_sample(
     import matplotlib.pyplot as plt
     if steps is not None: check_steps(steps)
     model, config = load_run(run, parse_device(device))
-    if trajectories and len(config['model']['event']) != 1: raise InputError(f"trajectories can be drawn for points in the plane, and {run} makes samples of shape {tuple(config['model']['event'])}; leave --trajectories out")
+    if trajectories and len(config['model']['event']) != 1:
+        raise InputError(f"trajectories can be drawn for points in the plane, and {run} makes samples of shape "
+                         f"{tuple(config['model']['event'])}; leave --trajectories out")
     steps, solver = steps or default_steps(config), solver or default_solver(config)
-    if eta is not None and solver != 'ancestral': raise InputError(f'eta={eta} with solver={solver!r}; expected eta with the solver ancestral only')
-    if grid and solver == 'ancestral': raise InputError(f'grid={grid!r} with ancestral steps, which are even; expected another solver, such as heun')
-    out = Path(out or Path(run)/f"samples-n{n}-{solver}-steps{steps}{'-trajectories' if trajectories else ''}.png")
+    if eta is not None and solver != 'ancestral':
+        raise InputError(f'eta={eta} with solver={solver!r}; expected eta with the solver ancestral only')
+    if grid and solver == 'ancestral':
+        raise InputError(f'grid={grid!r} with ancestral steps, which are even; expected another solver, such as heun')
+    kind = '-trajectories' if trajectories else ''
+    out = Path(out or Path(run)/f'samples-n{n}-{solver}-steps{steps}{kind}.png')
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
-    if not out.parent.is_dir(): raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
+    if not out.parent.is_dir():
+        raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
     x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed)
     fig, ax = plt.subplots(figsize=(5, 5), layout='constrained')
     if trajectories: plot_trajectories(way.z, x, ax)
@@ -256,13 +287,28 @@ def ndm_sample(
     print(f'{nfe} function evaluations, written to {out}')
     return x
 
-# %% ../nbs/23_cli.ipynb #735fa9bb
+# %% ../nbs/23_cli.ipynb #33c9eae5
+def _check_eval(likelihood, T, ode_only, repeats, n, probes):
+    "Complain about options of `ndm_eval` that do not go together, or are out of range."
+    if likelihood not in ('bound', 'ode'): raise InputError(f'likelihood={likelihood!r}; expected bound or ode')
+    if likelihood == 'bound' and ode_only != (None, '', None):
+        raise InputError('probes, solver and steps are for the likelihood of the ODE; '
+                         'expected --likelihood ode, or none of them')
+    if likelihood == 'ode' and T:
+        raise InputError(f'T={T} with the likelihood of the ODE, which has no T; '
+                         'expected --steps for the number of steps of its solver')
+    if repeats < 1: raise InputError(f'repeats={repeats}; expected at least 1')
+    if n < 2: raise InputError(f'n={n}; expected at least 2')
+    if probes is not None and probes < 0:
+        raise InputError(f'probes={probes}; expected 0 for the exact divergence, or more')
+
+# %% ../nbs/23_cli.ipynb #0c3c2ad9
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
     T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
-    repeats:int=None, # passes over the test split, each with new times and noise; by default 20 for the bound, 1 for the ODE
+    repeats:int=None, # passes over the test split with new noise; by default 20 for the bound, 1 for the ODE
     likelihood:str='bound', # bound, or ode for the exact likelihood of the ODE model
-    probes:int=None, # for ode: number of random directions for the divergence, 0 for the exact one; by default exact up to 8 dimensions, else 1
+    probes:int=None, # for ode: random directions for the divergence, 0 for exact; by default 0 up to 8 dims, else 1
     solver:str='', # for ode: rk4 (by default) and other fixed-step solvers, dopri5 and other adaptive ones
     steps:int=None, # for ode: number of steps of a fixed-step solver, by default 25
     n:int=2000, # for ode: at most so many of the test samples
@@ -271,31 +317,29 @@ def ndm_eval(
     "Recompute the held-out bound or likelihood of a trained model and print it."
     device, T = parse_device(device), None if T == '' else str(T)
     bound_steps = parse_steps(T) if T else None
-    if likelihood not in ('bound', 'ode'): raise InputError(f'likelihood={likelihood!r}; expected bound or ode')
-    if likelihood == 'bound' and (probes, solver, steps) != (None, '', None): raise InputError('probes, solver and steps are for the likelihood of the ODE; expected --likelihood ode, or none of them')
-    if likelihood == 'ode' and T: raise InputError(f'T={T} with the likelihood of the ODE, which has no T; expected --steps for the number of steps of its solver')
-    if repeats is None: repeats = 20 if likelihood == 'bound' else 1
-    if repeats < 1: raise InputError(f'repeats={repeats}; expected at least 1')
-    if n < 2: raise InputError(f'n={n}; expected at least 2')
-    if probes is not None and probes < 0: raise InputError(f'probes={probes}; expected 0 for the exact divergence, or more')
+    if repeats is None: repeats = 1 if likelihood == 'ode' else 20
+    _check_eval(likelihood, T, (probes, solver, steps), repeats, n, probes)
     model, config = load_run(run, device)
-    preset, x = config['model']['preset'], dataset(config['data']).test.to(device)
-    if likelihood == 'ode':
-        if probes is None: probes = 0 if x[0].numel() <= 8 else 1
-        metrics = evaluate_ode(model, x[:n], config['model']['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1, solver=solver or 'rk4', steps=25 if steps is None else steps)
-        print(f"{preset}: {metrics['nats']:.3f} ± {metrics['stderr_nats']:.3f} nats, {metrics['bits_per_dim']:.3f} ± {metrics['stderr']:.3f} bits/dim"
-              + (' (a bound, by dequantisation)' if config['model']['levels'] else ''))
-    else:
+    spec, x = config['model'], dataset(config['data']).test.to(device)
+    if likelihood == 'bound':
         metrics = evaluate(model, bound_for(bound_steps if T else config['T']), x, repeats=repeats)
-        print(format_table({preset: metrics}))
+        print(format_table({spec['preset']: metrics}))
+        return metrics
+    if probes is None: probes = 0 if x[0].numel() <= 8 else 1
+    metrics = evaluate_ode(model, x[:n], spec['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1,
+                           solver=solver or 'rk4', steps=25 if steps is None else steps)
+    print('{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'.format(
+        spec['preset'], **metrics) + (' (a bound, by dequantisation)' if spec['levels'] else ''))
     return metrics
 
-# %% ../nbs/23_cli.ipynb #5224aa90
+# %% ../nbs/23_cli.ipynb #f70599f9
 def console(
     func, # a function whose parameters are documented by comments
-): # a function that reads `sys.argv`
+)->Callable: # a function that reads `sys.argv`, or a list of arguments that it is given
     "A console script from a function."
-    def main(argv=None):
+    def main(
+        argv=None, # the arguments; those of the process if left out
+    ):
         "Parse the arguments and call the function; end a slip with one line and a status."
         from fastcore.script import anno_parser
         args = vars(anno_parser(func, func.__name__).parse_args(argv))

@@ -5,54 +5,72 @@
 # %% auto #0
 __all__ = ['presets', 'predictors', 'bases', 'build']
 
-# %% ../nbs/22_presets.ipynb #92e4e260
+# %% ../nbs/22_presets.ipynb #719af4da
 import math
 from .core import InputError
-from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion, NoisePredictor, ResidualPredictor, VelocityPredictor
+from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion
+from .model import NoisePredictor, ResidualPredictor, VelocityPredictor
 from .networks import MLP
 from .paths import AffineForward, CouplingFlow, FlowForward, LinearForward, NeuralForward
-from .schedules import CosineGamma, GeometricSchedule, LearnedGamma, LearnedVolatility, LinearGamma, MarkovVolatility, OTSchedule
+from .schedules import CosineGamma, GeometricSchedule, LearnedGamma, LinearGamma, OTSchedule
+from .schedules import LearnedVolatility, MarkovVolatility
 from .transforms import SeparableTransform
 
-# %% ../nbs/22_presets.ipynb #6fae14ae
+# %% ../nbs/22_presets.ipynb #ebf06ced
 def _separable(event, outputs, width, depth): return MLP(event, outputs=outputs, width=width, depth=depth, time=False)
 def _linear(schedule, **_): return LinearForward(schedule)
-def _ndm(schedule, event, terms, **size): return NeuralForward(schedule, SeparableTransform(_separable(event, terms, **size), terms))
+def _ndm(schedule, event, terms, **size):
+    return NeuralForward(schedule, SeparableTransform(_separable(event, terms, **size), terms))
 def _nfdm(schedule, event, terms, **size): return AffineForward(schedule, _separable(event, 2*terms, **size), terms)
 def _nfdm_full(schedule, event, terms, **size): return AffineForward(schedule, MLP(event, outputs=2, **size))
 def _nfdm_flow(schedule, event, terms, width, depth):
-    return FlowForward(_nfdm(schedule, event, terms, width=width, depth=depth), CouplingFlow(MLP((2*event[0], *event[1:]), width=width//2, depth=1) for _ in range(2)))
+    coupling = CouplingFlow(MLP((2*event[0], *event[1:]), width=width//2, depth=1) for _ in range(2))
+    return FlowForward(_nfdm(schedule, event, terms, width=width, depth=depth), coupling)
 
-presets = dict(ddpm=_linear, vdm=_linear, flow_matching=_linear, ndm=_ndm, nfdm=_nfdm, nfdm_flow=_nfdm_flow, nfdm_paper=_nfdm_full)
-predictors = dict(v=VelocityPredictor, noise=NoisePredictor, data=lambda net, schedule: DataPredictor(net), residual=lambda net, schedule: ResidualPredictor(net))
-bases = dict(vp=LinearGamma, ot=lambda low, high: OTSchedule(math.exp(low/2)), geometric=lambda low, high: GeometricSchedule(math.exp(low/2)))
+presets = dict(ddpm=_linear, vdm=_linear, flow_matching=_linear, ndm=_ndm, nfdm=_nfdm, nfdm_flow=_nfdm_flow,
+               nfdm_paper=_nfdm_full)
+predictors = dict(v=VelocityPredictor, noise=NoisePredictor,
+                  data=lambda net, schedule: DataPredictor(net), residual=lambda net, schedule: ResidualPredictor(net))
+bases = dict(vp=LinearGamma, ot=lambda low, high: OTSchedule(math.exp(low/2)),
+             geometric=lambda low, high: GeometricSchedule(math.exp(low/2)))
 _own_base = dict(flow_matching='ot', nfdm_paper='geometric')
 
-# %% ../nbs/22_presets.ipynb #8b60ea2b
+# %% ../nbs/22_presets.ipynb #d8b62d3e
+def _check_options(event, gamma, base, **sizes):
+    "Complain about shapes, sizes and ends of γ from which no model can be built."
+    for option, (value, least) in sizes.items():
+        if value is not None and not (value >= least and int(value) == value):
+            raise InputError(f'{option}={value}; expected a whole number, at least {least}')
+    if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event):
+        raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
+    if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
+        raise InputError(f'gamma={gamma}; expected two finite numbers, the γ of the data end and of the noise end')
+    LinearGamma(*gamma)                              # in order, on every base
+    if base != 'vp' and gamma[0] >= 0:
+        raise InputError(f'gamma={gamma}; expected γ_0 < 0 on the base {base!r}, '
+                         'whose noise at the data end is e^(γ_0/2) < 1')
+
+# %% ../nbs/22_presets.ipynb #91255cf3
 def build(
     preset:str, # 'ddpm', 'vdm', 'flow_matching', 'ndm', 'nfdm', 'nfdm_flow' or 'nfdm_paper'
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`
     levels:int|None=None, # number of grey levels on [-1, 1]; None for continuous data
-    gamma:tuple=(-7., 4.), # $(\gamma_0, \gamma_1)$: how much noise is left at the data end, how much signal at the noise end (`vp` only)
-    width:int=256, # of the networks
-    depth:int=3, # of the networks
-    terms:int=5, # $K$: number of terms of a separable transform
-    predictor:str|None=None, # what the network predicts: 'v', 'noise', 'data' or 'residual'; by default 'residual' for nfdm_paper, else 'v'
+    gamma:tuple=(-7., 4.), # $(\gamma_0, \gamma_1)$, $-\log$ SNR at the data end and (`vp` only) at the noise end
+    width:int=256, # of the networks, at least 2
+    depth:int=3, # number of residual blocks of the networks
+    terms:int=5, # $K$, number of terms of a separable transform
+    predictor:str|None=None, # 'v', 'noise', 'data' or 'residual'; by default 'residual' for nfdm_paper, else 'v'
     base:str|None=None, # the base schedule: 'vp', 'ot' or 'geometric'; by default the preset's own
-)->NeuralDiffusion:
-    "A complete model by name. Raises `InputError` for a name it does not know."
-    base, predictor = base or _own_base.get(preset, 'vp'), predictor or ('residual' if preset == 'nfdm_paper' else 'v')
-    for what, name, known in (('preset', preset, presets), ('predictor', predictor, predictors), ('base', base, bases)):
+)->NeuralDiffusion: # untrained, its heads are zero
+    "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
+    base = base or _own_base.get(preset, 'vp')
+    predictor = predictor or ('residual' if preset == 'nfdm_paper' else 'v')
+    named = (('preset', preset, presets), ('predictor', predictor, predictors), ('base', base, bases))
+    for what, name, known in named:
         if name not in known: raise InputError(f'unknown {what} {name!r}; expected one of {", ".join(known)}')
     if preset == 'vdm' and base != 'vp': raise InputError(f'base={base!r}; the learned γ of vdm needs vp')
-    for option, value, least in (('levels', levels, 2), ('width', width, 2), ('depth', depth, 0), ('terms', terms, 1)):
-        if value is not None and not (value >= least and int(value) == value): raise InputError(f'{option}={value}; expected a whole number, at least {least}')
-    if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event): raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
-    if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
-        raise InputError(f'gamma={gamma}; expected two finite numbers, the γ of the data end and of the noise end')
-    LinearGamma(*gamma)                              # in order, on every base
-    if base != 'vp' and gamma[0] >= 0: raise InputError(f'gamma={gamma}; expected γ_0 < 0 on the base {base!r}, whose noise at the data end is e^(γ_0/2) < 1')
-    net = MLP(event, width=width, depth=depth)      # made first, so that it starts the same whatever the forward process
+    _check_options(event, gamma, base, levels=(levels, 2), width=(width, 2), depth=(depth, 0), terms=(terms, 1))
+    net = MLP(event, width=width, depth=depth)      # made first: it starts the same whatever the forward process
     schedule = (LearnedGamma if preset == 'vdm' else bases[base])(*gamma)
     forward_process = presets[preset](schedule=schedule, event=tuple(event), terms=terms, width=width, depth=depth)
     volatility = MarkovVolatility(schedule, limit=math.inf if base == 'vp' else 5.)

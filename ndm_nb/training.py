@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['bound_for', 'evaluate', 'TrainingError', 'check_seed', 'Trainer']
 
-# %% ../nbs/20_training.ipynb #5e7ce2ef
+# %% ../nbs/20_training.ipynb #8eb26c0b
 import copy, math, time
-import torch
+from collections.abc import Callable, Iterator
 from functools import partial
+import torch
 from fastcore.basics import patch
 from torch import Tensor
 from .continuous import continuous_bound, time_samplers
@@ -16,74 +17,83 @@ from .core import InputError, check_batch
 from .discrete import check_steps, discrete_bound
 from .model import NeuralDiffusion
 
-# %% ../nbs/20_training.ipynb #7caa71b5
+# %% ../nbs/20_training.ipynb #ef278fb2
 def bound_for(
     steps:int|None, # number of steps $T$, or None for continuous time
-    times:str='antithetic', # how times are drawn in continuous time: 'antithetic', 'uniform', 'importance' or 'learned'
-): # a function `(model, x) -> Bound`
-    "The bound to train and evaluate with."
-    if times not in time_samplers: raise InputError(f'unknown times {times!r}; expected one of {", ".join(time_samplers)}')
-    if steps is None: return continuous_bound if times == 'antithetic' else partial(continuous_bound, sampler=time_samplers[times]())
-    if times != 'antithetic': raise InputError(f'times={times!r} with T={steps}; expected antithetic, or T=inf: only continuous time has a choice')
+    times:str='antithetic', # in continuous time: 'antithetic', 'uniform', 'importance' or 'learned'
+)->Callable: # a function `(model, x) -> Bound`
+    "The bound to train and evaluate with. Raises `InputError` for unknown `times`, or for `times` with `steps`."
+    if times not in time_samplers:
+        raise InputError(f'unknown times {times!r}; expected one of {", ".join(time_samplers)}')
+    if times != 'antithetic' and steps is not None:
+        raise InputError(f'times={times!r} with T={steps}; expected antithetic, or T=inf: '
+                         'only continuous time has a choice')
+    if steps is None and times == 'antithetic': return continuous_bound
+    if steps is None: return partial(continuous_bound, sampler=time_samplers[times]())
     return partial(discrete_bound, steps=check_steps(steps))
 
-# %% ../nbs/20_training.ipynb #1408669d
+# %% ../nbs/20_training.ipynb #2324e72a
 _terms = ('reconstruction', 'diffusion', 'prior')
 
 @torch.no_grad()
 def evaluate(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in any mode; it is evaluated in `eval` mode and put back
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
     x:Tensor, # data, shape `(N, *event)`
     repeats:int=20, # passes over the data
     batch:int=1024, # samples at a time
     seed:int=0, # of the times and the noise
-)->dict: # bits/dim of `reconstruction`, `diffusion`, `prior`, `total`, and the standard error of the total, `stderr`
-    "The bound on held-out data, term by term, in bits per dimension."
-    if len(x) < 2 or repeats < 1: raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
-    passes, training = [], model.training
+)->dict: # bits/dim: `reconstruction`, `diffusion`, `prior`, `total`, and the standard error of the total, `stderr`
+    "The bound on held-out data, term by term. Raises `InputError` for fewer than two samples or no pass."
+    if len(x) < 2 or repeats < 1:
+        raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
+    passes, training, names = [], model.training, (*_terms, 'total')
     model.eval()
-    with torch.random.fork_rng(devices=[x.device] if x.device.type == 'cuda' else []):
-        torch.manual_seed(seed)
-        for _ in range(repeats):
-            parts = [bound(model, part) for part in x.split(batch)]
-            passes.append(torch.stack([torch.cat([getattr(b, term) for b in parts]) for term in (*_terms, 'total')]).cpu().double())
-    model.train(training)
+    try:
+        with torch.random.fork_rng(devices=[x.device] if x.device.type == 'cuda' else []):
+            torch.manual_seed(seed)
+            for _ in range(repeats):
+                parts = [bound(model, part) for part in x.split(batch)]
+                terms = [torch.cat([getattr(b, name) for b in parts]) for name in names]
+                passes.append(torch.stack(terms).cpu().double())
+    finally: model.train(training)
     per_sample = torch.stack(passes).mean(0) / (x[0].numel()*math.log(2))
-    result = dict(zip((*_terms, 'total'), per_sample.mean(1).tolist()))
+    result = dict(zip(names, per_sample.mean(1).tolist()))
     return result | dict(stderr=(per_sample[3].std()/len(x)**.5).item())
 
 # %% ../nbs/20_training.ipynb #b6ae44fe
 class TrainingError(RuntimeError):
     "Training cannot go on. The message says which term failed, and when."
 
-# %% ../nbs/20_training.ipynb #8dec3153
+# %% ../nbs/20_training.ipynb #8b3b9fa0
 def check_seed(
     seed, # what should be a seed
-)->int: # the seed
-    "Check that PyTorch takes the seed; raises `InputError` otherwise."
-    if not (0 <= seed < 2**63 and int(seed) == seed): raise InputError(f'seed={seed}; expected a whole number from 0 to 2**63 - 1')
+)->int: # the seed, from 0 to $2^{63}-1$
+    "Check that PyTorch takes the seed. Raises `InputError` otherwise."
+    if not (0 <= seed < 2**63 and int(seed) == seed):
+        raise InputError(f'seed={seed}; expected a whole number from 0 to 2**63 - 1')
     return int(seed)
 
-# %% ../nbs/20_training.ipynb #332749c7
+# %% ../nbs/20_training.ipynb #af1862ad
 class Trainer:
-    "Minimises a bound on the training data and keeps the average weights that do best on validation data."
+    "Minimises a bound; keeps the average weights that do best on validation data. Raises `InputError` for bad input."
     def __init__(self,
         model:NeuralDiffusion, # trained in place; afterwards it holds the best average
         bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
         train:Tensor, # training data, shape `(N, *event)`
-        valid:Tensor, # validation data
-        iterations:int=2500, # number of gradient steps
-        batch:int=128, # samples per step
+        valid:Tensor, # validation data, shape `(M, *event)`
+        iterations:int=2500, # number of gradient steps, at least 1
+        batch:int=128, # samples per step, at most `N` are used
         lr:float=2e-3, # the largest learning rate
-        ema:float=.998, # decay of the weight average, per iteration
-        clip:float=10., # largest norm of the gradient of the loss in bits/dim
+        ema:float=.998, # decay $\beta$ of the weight average, per iteration, in $[0, 1)$
+        clip:float=10., # $c$, the largest norm of the gradient of the loss in bits/dim
         every:int=100, # iterations between validations
         seed:int=0, # of batches, times and noise
         device=None, # where to train; where the model is if left out
     ):
         for name, value in dict(iterations=iterations, batch=batch, every=every).items():
-            if value < 1 or int(value) != value: raise InputError(f'{name}={value}; expected a whole number, at least 1')
+            if value < 1 or int(value) != value:
+                raise InputError(f'{name}={value}; expected a whole number, at least 1')
         if not lr > 0: raise InputError(f'lr={lr}; expected a number above 0')
         if not clip > 0: raise InputError(f'clip={clip}; expected a number above 0')
         if not 0 <= ema < 1: raise InputError(f'ema={ema}; expected 0 <= ema < 1')
@@ -92,27 +102,28 @@ class Trainer:
         self.device = torch.device(device) if device else next(model.parameters()).device
         self.model, self.bound = model.to(self.device), bound
         self.train, self.valid = train.to(self.device), valid.to(self.device)
-        self.iterations, self.batch, self.lr, self.ema, self.clip, self.every, self.seed = iterations, min(batch, len(train)), lr, ema, clip, every, seed
+        self.iterations, self.batch, self.every, self.seed = iterations, min(batch, len(train)), every, seed
+        self.lr, self.ema, self.clip = lr, ema, clip
         self.history, self.best = [], math.inf
         if hasattr(model.decoder, 'check'): model.decoder.check(self.train); model.decoder.check(self.valid)
         with torch.no_grad(): bound(self.model.eval(), self.train[:2])    # shapes and devices fit, or it says so now
         self.model.train()
 
-# %% ../nbs/20_training.ipynb #44d76410
+# %% ../nbs/20_training.ipynb #90cb2e66
 @patch
-def batches(self:Trainer):
+def batches(self:Trainer)->Iterator: # of tensors, shape `(batch, *event)`
     "Endless batches of training data, each of the full size."
     while True:
         for index in torch.randperm(len(self.train), device=self.device).split(self.batch):
             if len(index) == self.batch: yield self.train[index]
 
-# %% ../nbs/20_training.ipynb #bdc4163e
+# %% ../nbs/20_training.ipynb #d3705377
 @patch
 def step(self:Trainer,
-    x:Tensor, # a batch
-    optimiser:torch.optim.Optimizer,
-)->float: # the loss in bits/dim
-    "One gradient step. Raises `TrainingError` if the loss is not finite."
+    x:Tensor, # a batch, shape `(B, *event)`
+    optimiser:torch.optim.Optimizer, # of the model's parameters
+)->float: # the loss before the step, bits/dim
+    "One gradient step. Raises `TrainingError` if the loss or its gradient is not finite."
     bound = self.bound(self.model, x)
     loss = bound.bits_per_dim.mean()
     if not math.isfinite(value := loss.item()):
@@ -125,14 +136,16 @@ def step(self:Trainer,
     optimiser.step()
     return value
 
-# %% ../nbs/20_training.ipynb #74d4204e
+# %% ../nbs/20_training.ipynb #e58c06ea
+def _mean(values): return sum(values)/len(values)
+
 @patch
 def fit(self:Trainer,
     log=None, # called with each entry of the history, a dict
     progress:bool=True, # show a progress bar with bits/dim and the time left?
     name:str='', # of the progress bar
-)->list: # the history: `iteration`, `train` and `valid` bits/dim, `seconds`
-    "Reseed and train. Raises `TrainingError` as soon as the loss is not finite; the best weights so far stay in the model."
+)->list: # the history, a dict for each validation: `iteration`, `train` and `valid` in bits/dim, `seconds`
+    "Reseed and train. Raises `TrainingError` as soon as the loss is not finite; the best weights stay in the model."
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
     from tqdm.auto import tqdm
     torch.manual_seed(self.seed)
@@ -144,15 +157,19 @@ def fit(self:Trainer,
     try:
         for iteration, x in zip(range(1, self.iterations + 1), self.batches()):
             try: losses.append(self.step(x, optimiser))
-            except TrainingError as e: raise TrainingError(f'{e} at iteration {iteration}; the model keeps its best weights so far. A learning rate below {self.lr} may help') from None
+            except TrainingError as e:
+                raise TrainingError(f'{e} at iteration {iteration}; the model keeps its best weights so far. '
+                                    f'A learning rate below {self.lr} may help') from None
             schedule.step()
             average.update_parameters(self.model)
-            bar.set_postfix_str(f'train {sum(losses[-50:])/len(losses[-50:]):.3f}' + (f', valid {self.best:.3f}' if self.history else '') + ' bits/dim', refresh=False)
+            valid = f', valid {self.best:.3f}' if self.history else ''
+            bar.set_postfix_str(f'train {_mean(losses[-50:]):.3f}{valid} bits/dim', refresh=False)
             bar.update()
             if iteration % self.every == 0 or iteration == self.iterations:
                 valid = evaluate(average.module, self.bound, self.valid, repeats=5)['total']
                 if valid < self.best: self.best, best = valid, copy.deepcopy(average.module.state_dict())
-                self.history.append(dict(iteration=iteration, train=sum(losses[seen:])/len(losses[seen:]), valid=valid, seconds=time.time() - start))
+                seconds = time.time() - start
+                self.history.append(dict(iteration=iteration, train=_mean(losses[seen:]), valid=valid, seconds=seconds))
                 seen = len(losses)
                 if log: log(self.history[-1])
     finally:
