@@ -12,10 +12,10 @@ from .discrete import antithetic_time
 from .model import Bound, NeuralDiffusion, boundary_terms
 from .paths import Marginal
 
-# %% ../nbs/11_continuous.ipynb #7b0aedc4
+# %% ../nbs/11_continuous.ipynb #270bff69
 def generative_drift(
-    model:NeuralDiffusion,
-    z:Tensor, # shape `(B, *event)`
+    model:NeuralDiffusion, # whose forward process has a velocity
+    z:Tensor, # where, shape `(B, *event)`
     t:Tensor, # times, shape `(B,)`
     g:Tensor|None=None, # volatility, shape `(B,)`; left out: 0, the ODE
 )->Tensor: # shape `(B, *event)`
@@ -23,34 +23,37 @@ def generative_drift(
     q = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) if g is None else q.backward_drift(z, g)
 
-# %% ../nbs/11_continuous.ipynb #9b18d0ce
+# %% ../nbs/11_continuous.ipynb #764e708a
 def mismatch(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # whose guess is compared with the data
     q:Marginal, # $q(z_t\mid x)$, from `path.flow(t)`
     z:Tensor, # a sample of it, shape `(B, *event)`
     t:Tensor, # times, shape `(B,)`
 )->tuple: # $\Delta f$ and $\Delta\nabla_z\log q$, each of the shape of `z`
-    r"How velocity and score change at $z_t$ if the guess $\hat x_\theta(z_t,t)$ takes the place of the data."
+    r"How far velocity and score at $z_t$ are from those with the guess $\hat x_\theta(z_t,t)$ in place of the data."
     guess = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) - guess.velocity(z), q.score(z) - guess.score(z)
 
-# %% ../nbs/11_continuous.ipynb #0572caec
+# %% ../nbs/11_continuous.ipynb #d01be1fc
 def continuous_bound(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in training mode, its volatility and the sampler learn from what they see
     x:Tensor, # data, shape `(B, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; drawn by `sampler` if left out
-    sampler=antithetic_time, # called as `sampler(n, like)`; other samplers are in the [notebook on variance](13_volatility.ipynb)
+    sampler=antithetic_time, # called as `sampler(n, like)`, such as `ImportanceTime()`
 )->Bound: # unbiased estimates, nats
-    r"The bound on $-\log p(x)$ in continuous time, at one random time for each sample. Derived in this notebook."
+    r"""The bound on $-\log p(x)$ in continuous time, at one random time for each sample. Derived in this notebook.
+
+    Raises `InputError` for bad data or times, and where the volatility is zero or infinite."""
     check_batch(x)
     given = t is not None
     t = check_time(t, x, values=True) if given else sampler(len(x), x)
-    density = None if given or not hasattr(sampler, 'density') else sampler.density(t)      # the one that t was drawn from, before it learns
+    density = None if given or not hasattr(sampler, 'density') else sampler.density(t)    # before the sampler learns
     path = model.forward_process(x)
     q, g = path.flow(t), model.volatility(t)
     bad = ~(g > 0) | ~g.isfinite()
     if bad.any():
-        raise InputError(f'the volatility is {g[bad][0]:.3g} at t={t[bad][0]:.3g}; the bound divides by g², so expected g > 0 and finite, such as MarkovVolatility(schedule)')
+        raise InputError(f'the volatility is {g[bad][0]:.3g} at t={t[bad][0]:.3g}; the bound divides by g², '
+                         'so expected g > 0 and finite, such as MarkovVolatility(schedule)')
     z = q.sample()
     velocity, score = mismatch(model, q, z, t)
     diffusion = sum_event((velocity - expand(g**2, z)/2*score)**2) / (2*g**2)
@@ -90,18 +93,19 @@ def uniform_time(
     "Independent uniform times."
     return torch.rand(n, dtype=like.dtype, device=like.device)
 
-# %% ../nbs/13_volatility.ipynb #528c244d
+# %% ../nbs/13_volatility.ipynb #c1ee608d
 class BucketTime:
     "Times from a density that is constant in each of several buckets. A subclass defines `weights` and `update`."
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
     ):
-        if buckets < 1 or not 0 < uniform <= 1: raise InputError(f'buckets={buckets}, uniform={uniform}; expected at least 1 bucket, 0 < uniform <= 1')
+        if buckets < 1 or not 0 < uniform <= 1:
+            raise InputError(f'buckets={buckets}, uniform={uniform}; expected at least 1 bucket, 0 < uniform <= 1')
         self.buckets, self.uniform = buckets, uniform
 
-    def weights(self):
-        "Positive numbers, shape `(buckets,)`, to which the density is proportional."
+    def weights(self)->Tensor: # positive, shape `(buckets,)`
+        "What the density is proportional to, before the uniform share is mixed in."
         raise NotImplementedError
 
     def _density(self, like):
@@ -124,9 +128,9 @@ class BucketTime:
         inside = ((u - end[k] + p[k])/p[k]).clamp(0, 1 - 1e-6)
         return ((k + inside)/self.buckets).clamp(max=1 - 1e-6)
 
-# %% ../nbs/13_volatility.ipynb #aa9a8f5d
+# %% ../nbs/13_volatility.ipynb #790fdbae
 class ImportanceTime(BucketTime):
-    r"Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment per bucket (arXiv 2102.09672)."
+    r"Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment (arXiv 2102.09672)."
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
@@ -135,7 +139,7 @@ class ImportanceTime(BucketTime):
         super().__init__(buckets, uniform)
         self.decay, self.square, self.count = decay, torch.zeros(buckets), torch.zeros(buckets)
 
-    def weights(self):
+    def weights(self)->Tensor: # shape `(buckets,)`
         "The square root of the second moment; where nothing is known yet, the mean of the others."
         if not (self.square > 0).any(): return torch.ones(self.buckets)
         w = (self.square/self.count).sqrt()
@@ -150,9 +154,9 @@ class ImportanceTime(BucketTime):
         self.square.mul_(self.decay).index_add_(0, k, value**2)
         self.count.mul_(self.decay).index_add_(0, k, torch.ones_like(value))
 
-# %% ../nbs/13_volatility.ipynb #c2d2dd11
+# %% ../nbs/13_volatility.ipynb #06a5d9d5
 class LearnedTime(BucketTime):
-    "Times from a density that is learned by gradient descent on the variance of the estimate. Derived in this notebook."
+    "Times from a density learned by gradient descent on the variance of the estimate. Derived in this notebook."
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
@@ -162,7 +166,7 @@ class LearnedTime(BucketTime):
         self.logits = torch.zeros(buckets, requires_grad=True)
         self.optimiser = torch.optim.Adam([self.logits], lr=lr)
 
-    def weights(self):
+    def weights(self)->Tensor: # shape `(buckets,)`
         "A softmax of the learned logits."
         return self.logits.softmax(0)
 
@@ -179,5 +183,6 @@ class LearnedTime(BucketTime):
             loss = -((square/square.mean() - 1)*p[k].log()).mean()
         self.optimiser.zero_grad(); loss.backward(); self.optimiser.step()
 
-# %% ../nbs/13_volatility.ipynb #1981505d
-time_samplers = dict(antithetic=lambda: antithetic_time, uniform=lambda: uniform_time, importance=ImportanceTime, learned=LearnedTime)
+# %% ../nbs/13_volatility.ipynb #6185c6f4
+time_samplers = dict(antithetic=lambda: antithetic_time, uniform=lambda: uniform_time,
+                     importance=ImportanceTime, learned=LearnedTime)

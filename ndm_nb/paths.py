@@ -174,7 +174,7 @@ class LinearForward(NeuralForward):
 from .core import check_like, t_jvp
 from .transforms import SeparableCurve, power_basis
 
-# %% ../nbs/12_nfdm.ipynb #f50e90af
+# %% ../nbs/12_nfdm.ipynb #0a7b8e4e
 class AffinePath(Path):
     r"$q(z_t\mid x) = \mathcal N\big(\alpha_t F_t,\ \sigma_t^2 e^{2(1-t)S_t}\big)$ along a curve $(F_t, S_t)$."
     def __init__(self,
@@ -193,37 +193,45 @@ class AffinePath(Path):
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Gaussian: # with time derivatives
-        r"$q(z_t\mid x)$ with $\dot\mu = \dot\alpha F + \alpha\dot F$ and $\frac{d}{dt}\log\sigma_t(x) = \dot\sigma/\sigma + (1-t)\dot S - S$."
-        (alpha, sigma), (d_alpha, d_sigma) = ([expand(v, self.x) for v in vs] for vs in self.schedule.flow(check_time(t, self.x)))
+        r"$q(z_t\mid x)$ with the time derivatives of its mean and of the logarithm of its spread."
+        base, d_base = self.schedule.flow(check_time(t, self.x))
+        alpha, sigma, d_alpha, d_sigma = (expand(v, self.x) for v in (*base, *d_base))
         (F, S), (d_F, d_S) = (v.unbind(1) for v in self.curve.flow(t))
         rest = expand(1 - t, F)
         return Gaussian(alpha*F, sigma.log() + rest*S, d_alpha*F + alpha*d_F, d_sigma/sigma + rest*d_S - S)
 
-# %% ../nbs/12_nfdm.ipynb #d6e48b7f
+# %% ../nbs/12_nfdm.ipynb #15ac51b5
 class AffineForward(ForwardProcess):
-    r"$z_t = \alpha_t F_\varphi(x,t) + \sigma_t e^{(1-t)S_\varphi(x,t)}\varepsilon$: learned mean and spread (Gaussian NFDM, arXiv 2404.12940), pinned to a base schedule."
+    r"$z_t = \alpha_t F_t(x) + \sigma_t e^{(1-t)S_t(x)}\varepsilon$: learned mean and spread (NFDM, arXiv 2404.12940)."
     def __init__(self,
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
-        net:nn.Module, # `net(x, t)` of shape `(B, 2, *event)`; with a basis of K terms, `net(x)` of shape `(B, 2*K, *event)`
-        basis=None, # None for a network that sees the time; or as for `SeparableTransform`: a function `(B,)` -> `(B, K)`, 0 at $t=0$, or a number K for `power_basis(K)`
+        net:nn.Module, # `net(x, t)` of shape `(B, 2, *event)`; with a basis of K terms, `net(x)` of `(B, 2*K, *event)`
+        basis=None, # None for a network that sees the time, or as for `SeparableTransform`: a function or a number K
     ):
         super().__init__()
         self.schedule, self.net = schedule, net
         self.basis = power_basis(basis) if isinstance(basis, int) else basis
 
-    def forward(self, x):
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->AffinePath: # $t \mapsto q(z_t\mid x)$; `InputError` if the network returns another shape
         start = torch.stack([check_batch(x, finite=False), torch.zeros_like(x)], 1)        # (F, S) at t = 0
-        if self.basis is None: return AffinePath(self.schedule, Curve(lambda t: start + expand(t, start)*check_like(self.net(x, t), start, 'the network of AffineForward')), x)
+        name = 'the network of AffineForward'
+        if self.basis is None:
+            curve = Curve(lambda t: start + expand(t, start)*check_like(self.net(x, t), start, name))
+            return AffinePath(self.schedule, curve, x)
         h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
-        if h.shape != (len(x), 2*K, *x.shape[1:]):
-            raise InputError(f'the network of AffineForward returned shape {tuple(h.shape)}; expected {(len(x), 2*K, *x.shape[1:])}, twice the {K} terms of the basis')
+        expected = (len(x), 2*K, *x.shape[1:])
+        if h.shape != expected:
+            raise InputError(f'{name} returned shape {tuple(h.shape)}; '
+                             f'expected {expected}, twice the {K} terms of the basis')
         return AffinePath(self.schedule, SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis), x)
 
-# %% ../nbs/12_nfdm.ipynb #186a1e09
+# %% ../nbs/12_nfdm.ipynb #1a025e60
 class CouplingFlow(nn.Module):
-    r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803) that are the identity at $t=0$ and $t=1$."
+    r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803), the identity at $t=0$ and $t=1$."
     def __init__(self,
-        nets, # one `net(v, t)` for each layer: `v` and what it returns have the event of the data with twice the channels, `(2*C, ...)`
+        nets, # one `net(v, t)` for each layer; `v` and its output have twice the channels of the data, `(B, 2*C, ...)`
     ):
         super().__init__()
         self.nets = nn.ModuleList(nets)
@@ -240,7 +248,7 @@ class CouplingFlow(nn.Module):
     def forward(self,
         noise:Tensor, # $\varepsilon$, shape `(B, *event)`
         x:Tensor, # the data, shape `(B, *event)`
-        t:Tensor, # times, shape `(B,)`
+        t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $h(\varepsilon; x, t)$, shape `(B, *event)`
         for i in range(len(self.nets)):
             scale, shift = self._move(i, noise, x, t)
@@ -259,7 +267,7 @@ class CouplingFlow(nn.Module):
             u, logdet = (u - shift)*(-scale).exp(), logdet - sum_event(scale)
         return u, logdet
 
-# %% ../nbs/12_nfdm.ipynb #cebc78dd
+# %% ../nbs/12_nfdm.ipynb #cd2c7cc2
 class FlowMarginal(Marginal):
     r"$z = \mu + \sigma\,h(\varepsilon; x, t)$: a Gaussian whose noise goes through a flow first."
     def __init__(self,
@@ -276,7 +284,7 @@ class FlowMarginal(Marginal):
         return self.base.sample(self.coupling(torch.randn_like(self.x) if noise is None else noise, self.x, self.t))
 
     @property
-    def log_std(self):
+    def log_std(self)->Tensor: # broadcastable to the event
         r"$\log\sigma$, the logarithm of the factor in front of $h$."
         return self.base.log_std
 
@@ -293,15 +301,17 @@ class FlowMarginal(Marginal):
         noise, logdet = self.coupling.inverse(self.base.noise(z), self.x, self.t)
         return logdet - sum_event(noise**2/2 + self.base.log_std + math.log(2*math.pi)/2)
 
-    def velocity(self,
-        z:Tensor, # shape `(B, *event)`
-    )->Tensor: # shape `(B, *event)`
-        r"$f(z,t,x) = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu) + \sigma\dot h$; only for a marginal made by `path.flow(t)`."
-        noise = self.noise(z)
-        _, d_h = t_jvp(lambda t: self.coupling(noise, self.x, t), self.t)
-        return self.base.velocity(z) + self.base.std*d_h
+# %% ../nbs/12_nfdm.ipynb #cf732a44
+@patch
+def velocity(self:FlowMarginal,
+    z:Tensor, # where, shape `(B, *event)`
+)->Tensor: # shape `(B, *event)`
+    r"$f = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu) + \sigma\dot h$; only for a marginal made by `path.flow(t)`."
+    noise = self.noise(z)
+    _, d_h = t_jvp(lambda t: self.coupling(noise, self.x, t), self.t)
+    return self.base.velocity(z) + self.base.std*d_h
 
-# %% ../nbs/12_nfdm.ipynb #5cdc2205
+# %% ../nbs/12_nfdm.ipynb #1f6e6401
 class FlowPath(Path):
     r"The path of `FlowForward`, on top of a Gaussian path."
     def __init__(self,
@@ -310,7 +320,10 @@ class FlowPath(Path):
         x:Tensor, # the data, shape `(B, *event)`
     ): self.base, self.coupling, self.x, self.schedule = base, coupling, x, base.schedule
 
-    def __call__(self, t): return FlowMarginal(self.base(t), self.coupling, self.x, t)
+    def __call__(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->FlowMarginal: # $q(z_t\mid x)$
+        return FlowMarginal(self.base(t), self.coupling, self.x, t)
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
@@ -320,24 +333,29 @@ class FlowPath(Path):
 
     def end(self,
         t:Tensor, # 0 or 1 for each sample, shape `(B,)`
-    )->Gaussian:
+    )->Gaussian: # $q(z_t\mid x)$ at that end
         r"At both ends $h$ is the identity."
         return self.base(t)
 
-# %% ../nbs/12_nfdm.ipynb #8f6bf8c2
+# %% ../nbs/12_nfdm.ipynb #e410b633
 class FlowForward(ForwardProcess):
-    r"$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$: a distribution of any shape on top of a Gaussian process (NFDM, arXiv 2404.12940)."
+    r"$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$, on a Gaussian process (NFDM, arXiv 2404.12940)."
     def __init__(self,
         base:ForwardProcess, # with Gaussian marginals: `LinearForward`, `NeuralForward` or `AffineForward`
         coupling:CouplingFlow, # $h_\varphi$
     ):
         super().__init__()
-        if isinstance(base, FlowForward): raise InputError('the base of FlowForward is itself a FlowForward; expected a Gaussian process, and more layers in one CouplingFlow')
+        if isinstance(base, FlowForward):
+            raise InputError('the base of FlowForward is itself a FlowForward; '
+                             'expected a Gaussian process, and more layers in one CouplingFlow')
         self.base, self.coupling = base, coupling
 
     @property
-    def schedule(self):
+    def schedule(self)->NoiseSchedule: # $(\alpha_t, \sigma_t)$
         "The schedule of the base."
         return self.base.schedule
 
-    def forward(self, x): return FlowPath(self.base(x), self.coupling, x)
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->FlowPath: # $t \mapsto q(z_t\mid x)$
+        return FlowPath(self.base(x), self.coupling, x)

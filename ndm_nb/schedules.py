@@ -199,7 +199,7 @@ class MarkovVolatility(Volatility):
 # %% ../nbs/13_volatility.ipynb #982dd1ee
 from .core import sum_event
 
-# %% ../nbs/13_volatility.ipynb #2a5e93bd
+# %% ../nbs/13_volatility.ipynb #b0940d27
 class ConstantVolatility(Volatility):
     r"$g(t) = g$."
     def __init__(self,
@@ -209,11 +209,14 @@ class ConstantVolatility(Volatility):
         if not 0 <= g < math.inf: raise InputError(f'g={g}; expected a finite number, at least 0')
         self.g = float(g)
 
-    def forward(self, t): return torch.full_like(t, self.g)
+    def forward(self,
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # $g$ for each, shape `(B,)`
+        return torch.full_like(t, self.g)
 
-# %% ../nbs/13_volatility.ipynb #a2b26ee3
+# %% ../nbs/13_volatility.ipynb #b1113eeb
 class LearnedVolatility(Volatility):
-    r"$g(t) = g_{\text{base}}(t)\,\big(c + \mathrm{softplus}(\mathrm{net}(t))\big)$: a learned positive correction that starts at 1."
+    r"$g(t) = g_{\text{base}}(t)\,(c + \mathrm{softplus}(\mathrm{net}(t)))$: a positive correction that starts at 1."
     def __init__(self,
         base:Volatility|None=None, # what is corrected; `ConstantVolatility(1)` if left out
         width:int=32, # of the network
@@ -222,10 +225,15 @@ class LearnedVolatility(Volatility):
         super().__init__()
         if not 0 < floor < 1: raise InputError(f'floor={floor}; expected 0 < floor < 1')
         self.base, self.floor = base or ConstantVolatility(1.), floor
-        self.net = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
-        nn.init.zeros_(self.net[-1].weight); nn.init.constant_(self.net[-1].bias, math.log(math.expm1(1 - floor)))
+        self.net = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
+                                 nn.Linear(width, 1))
+        nn.init.zeros_(self.net[-1].weight)
+        nn.init.constant_(self.net[-1].bias, math.log(math.expm1(1 - floor)))
 
-    def forward(self, t): return self.base(t) * (self.floor + F.softplus(self.net(2*t[:, None] - 1)[:, 0]))
+    def forward(self,
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # $g(t)$, shape `(B,)`
+        return self.base(t) * (self.floor + F.softplus(self.net(2*t[:, None] - 1)[:, 0]))
 
 # %% ../nbs/13_volatility.ipynb #67927170
 def bucket(
@@ -235,20 +243,23 @@ def bucket(
     "Which of `n` equal pieces of [0, 1] each time is in."
     return (t*n).long().clamp(max=n - 1)
 
-# %% ../nbs/13_volatility.ipynb #e938160b
+# %% ../nbs/13_volatility.ipynb #463a3d7e
 class OptimalVolatility(Volatility):
-    r"$g_*^2 = 2A/B$, the minimiser of the bound, from running statistics of the mismatch of velocities and scores. Derived in this notebook."
+    r"$g_*^2 = 2A/B$, the minimiser of the bound, from running statistics of the mismatch. Derived in this notebook."
     def __init__(self,
-        base:Volatility|None=None, # its shape within a bucket, and its value where nothing is known yet; `ConstantVolatility(1)` if left out
+        base:Volatility|None=None, # the shape within a bucket; `ConstantVolatility(1)` if left out
         buckets:int=50, # number of equal pieces of [0, 1]
         decay:float=.99, # of the statistics at each update, in (0, 1]; 1 forgets nothing
     ):
         super().__init__()
-        if buckets < 1 or not 0 < decay <= 1: raise InputError(f'buckets={buckets}, decay={decay}; expected at least 1 bucket, 0 < decay <= 1')
+        if buckets < 1 or not 0 < decay <= 1:
+            raise InputError(f'buckets={buckets}, decay={decay}; expected at least 1 bucket, 0 < decay <= 1')
         self.base, self.decay = base or ConstantVolatility(1.), decay
         self.register_buffer('velocity', torch.zeros(buckets)); self.register_buffer('score', torch.zeros(buckets))
 
-    def forward(self, t):
+    def forward(self,
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # $g(t)$, shape `(B,)`
         known = (self.velocity > 0) & (self.score > 0)
         r = torch.where(known, 2*(self.velocity/self.score).sqrt(), 1.)
         return self.base(t) * r.to(t.dtype)[bucket(t, len(r))].sqrt()
@@ -259,8 +270,10 @@ class OptimalVolatility(Volatility):
         velocity:Tensor, # $\Delta f$, shape `(B, *event)`
         score:Tensor, # $\Delta\nabla_z\log q$, shape `(B, *event)`
     ):
-        "Take the mismatches of a batch into the statistics; `continuous_bound` does it in training."
+        "Take a batch into the statistics. Raises `InputError` if the base is not positive."
         k, b = bucket(t, len(self.score)), self.base(t)
-        if not (b > 0).all(): raise InputError(f'the base {type(self.base).__name__} of OptimalVolatility is not positive everywhere; expected g > 0')
+        if not (b > 0).all():
+            raise InputError(f'the base {type(self.base).__name__} of OptimalVolatility is not positive everywhere; '
+                             'expected g > 0')
         for total, new in ((self.velocity, sum_event(velocity**2)/b**2), (self.score, sum_event(score**2)*b**2)):
             total.mul_(self.decay).index_add_(0, k, new.to(total.dtype))
