@@ -7,15 +7,15 @@ __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_devic
            'default_steps', 'default_solver', 'sample_run', 'format_table', 'ndm_train', 'plot_trajectories',
            'ndm_sample', 'ndm_eval', 'console']
 
-# %% ../nbs/23_cli.ipynb #038c26ef
-import json, shutil, sys, tempfile
+# %% ../nbs/23_cli.ipynb #659b7997
+import json, re, shutil, sys, tempfile
 from collections.abc import Callable
 from pathlib import Path
 import torch
 from torch import Tensor
 import ndm_nb
 from .core import InputError
-from .data import dataset, plot_samples
+from .data import as_float, dataset, plot_samples
 from .discrete import check_steps, sample_ancestral
 from .likelihood import evaluate_ode
 from .model import NeuralDiffusion
@@ -151,15 +151,20 @@ def sample_run(
             trajectory = Trajectory(*map(torch.stack, zip(*way)))
     return x, trajectory, count.nfe
 
-# %% ../nbs/23_cli.ipynb #65f95706
+# %% ../nbs/23_cli.ipynb #16910316
 def _trainer(config, splits):
     "The trainer of a new model, as the configuration has it."
     torch.manual_seed(config['seed'])
-    options = {name: config[name] for name in ('iterations', 'batch', 'lr', 'seed', 'device')}
+    options = {name: config[name] for name in ('iterations', 'batch', 'lr', 'seed', 'flip', 'device')}
     model, bound = build(**config['model']), bound_for(config['T'], config['times'])
     return Trainer(model, bound, splits.train, splits.valid, **options)
 
-# %% ../nbs/23_cli.ipynb #a9747242
+# %% ../nbs/23_cli.ipynb #67d78247
+def _name(name, preset, main, data, steps):
+    "The name of a run: as it was given, with the preset if it is the one to compare with, or made of the settings."
+    if name: return name if main else f'{name}-{preset}'
+    return re.sub(r'[^\w.-]+', '-', Path(data.removeprefix('folder:')).name) + f"-{preset}-T{steps or 'inf'}"
+
 def _train_one(trainer, config, folder, splits):
     partial = folder.with_name(folder.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True); partial.mkdir(parents=True)
@@ -191,11 +196,15 @@ def format_table(
     widths = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows)
 
-# %% ../nbs/23_cli.ipynb #eb62b975
+# %% ../nbs/23_cli.ipynb #5b7ad96f
 def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, nfdm, nfdm_flow or nfdm_paper
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
-    data:str='digits', # the data set: digits, checkerboard, eight_gaussians, two_moons, circles or swiss_roll
+    data:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar10:cat (a class), folder:PATH, checkerboard, ...
+    data_root:str='', # where mnist, fashion_mnist and cifar10 lie; by default NDM_DATA in the environment
+    download:bool=False, # fetch them there if they are missing?
+    size:int=None, # of the images of a folder, in pixels
+    flip:bool=False, # mirror every other image, at random?
     T:str='', # number of steps; 'inf' for continuous time; by default 10 for ddpm, vdm and ndm, else inf
     times:str='antithetic', # how times are drawn in continuous time: antithetic, uniform, importance or learned
     iterations:int=2500, # number of gradient steps
@@ -215,21 +224,18 @@ def ndm_train(
 )->dict: # for each preset the metrics it ended with
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
     steps = parse_steps(T or (10 if preset in ('ddpm', 'vdm', 'ndm') else 'inf'))
-    device, splits, seed = parse_device(device), dataset(data), check_seed(seed)
+    device, splits, seed = parse_device(device), dataset(data, data_root, download, size), check_seed(seed)
     presets = dict.fromkeys((preset,) if compare == 'none' else (compare, preset))
-    default = {p: f"{data}-{p}-T{steps or 'inf'}" for p in presets}
-    names = {p: name if p == preset else f'{name}-{p}' for p in presets} if name else default
-    folders = {p: run_folder(out, names[p], overwrite) for p in presets}
+    folders = {p: run_folder(out, _name(name, p, p == preset, data, steps), overwrite) for p in presets}
     spec = dict(event=list(splits.event), levels=splits.levels, gamma=[gamma_min, gamma_max], width=width,
                 depth=depth, predictor=predictor or None, base=base or None)
-    rest = dict(data=data, T=steps, times=times, iterations=iterations, batch=batch, lr=lr, seed=seed,
-                device=str(device), version=ndm_nb.__version__)
+    rest = dict(data=data, data_root=data_root, size=size, flip=flip, T=steps, times=times, iterations=iterations,
+                batch=batch, lr=lr, seed=seed, device=str(device), version=ndm_nb.__version__)
     configs = {p: dict(model=dict(preset=p, **spec), **rest) for p in presets}
     trainers = {p: _trainer(configs[p], splits) for p in presets}
     results = {p: _train_one(trainers[p], configs[p], folders[p], splits) for p in presets}
-    when = 'continuous time' if steps is None else f'T = {steps}'
-    print(f'\nHeld-out bound on {data}, {len(splits.test)} test samples, {when}, in bits/dim\n')
-    print(format_table(results))
+    when = f'T = {steps}' if steps else 'continuous time'
+    print(f'\nHeld-out bound on {data}, {len(splits.test)} test samples, {when}, in bits/dim\n\n{format_table(results)}')
     return results
 
 # %% ../nbs/23_cli.ipynb #be9600a6
@@ -302,7 +308,7 @@ def _check_eval(likelihood, T, ode_only, repeats, n, probes):
     if probes is not None and probes < 0:
         raise InputError(f'probes={probes}; expected 0 for the exact divergence, or more')
 
-# %% ../nbs/23_cli.ipynb #0c3c2ad9
+# %% ../nbs/23_cli.ipynb #23fb65e7
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
     T:str='', # number of steps of the bound, 'inf' for continuous time; by default as trained
@@ -312,6 +318,7 @@ def ndm_eval(
     solver:str='', # for ode: rk4 (by default) and other fixed-step solvers, dopri5 and other adaptive ones
     steps:int=None, # for ode: number of steps of a fixed-step solver, by default 25
     n:int=2000, # for ode: at most so many of the test samples
+    data_root:str='', # where the data set lies; by default as in training, or NDM_DATA in the environment
     device:str='auto', # auto, cpu, cuda, ...
 )->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim, with their standard errors
     "Recompute the held-out bound or likelihood of a trained model and print it."
@@ -320,13 +327,14 @@ def ndm_eval(
     if repeats is None: repeats = 1 if likelihood == 'ode' else 20
     _check_eval(likelihood, T, (probes, solver, steps), repeats, n, probes)
     model, config = load_run(run, device)
-    spec, x = config['model'], dataset(config['data']).test.to(device)
+    spec, root = config['model'], data_root or config.get('data_root')
+    x = dataset(config['data'], root, size=config.get('size')).test.to(device)
     if likelihood == 'bound':
         metrics = evaluate(model, bound_for(bound_steps if T else config['T']), x, repeats=repeats)
         print(format_table({spec['preset']: metrics}))
         return metrics
     if probes is None: probes = 0 if x[0].numel() <= 8 else 1
-    metrics = evaluate_ode(model, x[:n], spec['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1,
+    metrics = evaluate_ode(model, as_float(x[:n]), spec['levels'], repeats=repeats, exact=probes == 0, probes=probes or 1,
                            solver=solver or 'rk4', steps=25 if steps is None else steps)
     print('{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'.format(
         spec['preset'], **metrics) + (' (a bound, by dequantisation)' if spec['levels'] else ''))

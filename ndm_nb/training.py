@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['bound_for', 'evaluate', 'TrainingError', 'check_seed', 'Trainer']
 
-# %% ../nbs/20_training.ipynb #8eb26c0b
+# %% ../nbs/20_training.ipynb #b0be4325
 import copy, math, time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from .continuous import continuous_bound, time_samplers
 from .core import InputError, check_batch
+from .data import as_float
 from .discrete import check_steps, discrete_bound
 from .model import NeuralDiffusion
 
@@ -32,14 +33,14 @@ def bound_for(
     if steps is None: return partial(continuous_bound, sampler=time_samplers[times]())
     return partial(discrete_bound, steps=check_steps(steps))
 
-# %% ../nbs/20_training.ipynb #2324e72a
+# %% ../nbs/20_training.ipynb #c2ea5f9a
 _terms = ('reconstruction', 'diffusion', 'prior')
 
 @torch.no_grad()
 def evaluate(
     model:NeuralDiffusion, # in any mode; it is evaluated in `eval` mode and put back
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
-    x:Tensor, # data, shape `(N, *event)`
+    x:Tensor, # data, or bytes that stand for them, shape `(N, *event)`
     repeats:int=20, # passes over the data
     batch:int=1024, # samples at a time
     seed:int=0, # of the times and the noise
@@ -53,7 +54,7 @@ def evaluate(
         with torch.random.fork_rng(devices=[x.device] if x.device.type == 'cuda' else []):
             torch.manual_seed(seed)
             for _ in range(repeats):
-                parts = [bound(model, part) for part in x.split(batch)]
+                parts = [bound(model, as_float(part)) for part in x.split(batch)]
                 terms = [torch.cat([getattr(b, name) for b in parts]) for name in names]
                 passes.append(torch.stack(terms).cpu().double())
     finally: model.train(training)
@@ -74,13 +75,13 @@ def check_seed(
         raise InputError(f'seed={seed}; expected a whole number from 0 to 2**63 - 1')
     return int(seed)
 
-# %% ../nbs/20_training.ipynb #af1862ad
+# %% ../nbs/20_training.ipynb #66fb46ef
 class Trainer:
     "Minimises a bound; keeps the average weights that do best on validation data. Raises `InputError` for bad input."
     def __init__(self,
         model:NeuralDiffusion, # trained in place; afterwards it holds the best average
         bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
-        train:Tensor, # training data, shape `(N, *event)`
+        train:Tensor, # training data, shape `(N, *event)`; bytes are converted batch by batch
         valid:Tensor, # validation data, shape `(M, *event)`
         iterations:int=2500, # number of gradient steps, at least 1
         batch:int=128, # samples per step, at most `N` are used
@@ -89,6 +90,7 @@ class Trainer:
         clip:float=10., # $c$, the largest norm of the gradient of the loss in bits/dim
         every:int=100, # iterations between validations
         seed:int=0, # of batches, times and noise
+        flip:bool=False, # mirror every other image, at random?
         device=None, # where to train; where the model is if left out
     ):
         for name, value in dict(iterations=iterations, batch=batch, every=every).items():
@@ -98,24 +100,30 @@ class Trainer:
         if not clip > 0: raise InputError(f'clip={clip}; expected a number above 0')
         if not 0 <= ema < 1: raise InputError(f'ema={ema}; expected 0 <= ema < 1')
         check_seed(seed)
-        check_batch(valid, 'valid', check_batch(train, 'train').shape[1:])
+        some = lambda x: as_float(x[:1]) if x.dtype == torch.uint8 else x            # all bytes are finite
+        check_batch(some(valid), 'valid', check_batch(some(train), 'train').shape[1:])
+        if flip and train.ndim != 4: raise InputError(f'flip with train of shape {tuple(train.shape)}; expected images')
         self.device = torch.device(device) if device else next(model.parameters()).device
         self.model, self.bound = model.to(self.device), bound
         self.train, self.valid = train.to(self.device), valid.to(self.device)
         self.iterations, self.batch, self.every, self.seed = iterations, min(batch, len(train)), every, seed
-        self.lr, self.ema, self.clip = lr, ema, clip
+        self.lr, self.ema, self.clip, self.flip = lr, ema, clip, flip
         self.history, self.best = [], math.inf
-        if hasattr(model.decoder, 'check'): model.decoder.check(self.train); model.decoder.check(self.valid)
-        with torch.no_grad(): bound(self.model.eval(), self.train[:2])    # shapes and devices fit, or it says so now
+        if hasattr(model.decoder, 'check'):
+            for x in (*self.train.split(4096), self.valid): model.decoder.check(as_float(x))
+        with torch.no_grad(): bound(self.model.eval(), as_float(self.train[:2]))    # shapes and devices fit, or it says so now
         self.model.train()
 
-# %% ../nbs/20_training.ipynb #90cb2e66
+# %% ../nbs/20_training.ipynb #963d9a2f
 @patch
 def batches(self:Trainer)->Iterator: # of tensors, shape `(batch, *event)`
     "Endless batches of training data, each of the full size."
     while True:
         for index in torch.randperm(len(self.train), device=self.device).split(self.batch):
-            if len(index) == self.batch: yield self.train[index]
+            if len(index) < self.batch: continue
+            x = as_float(self.train[index])
+            if self.flip: x = torch.where(torch.rand(self.batch, 1, 1, 1, device=x.device) < .5, x, x.flip(-1))
+            yield x
 
 # %% ../nbs/20_training.ipynb #d3705377
 @patch
