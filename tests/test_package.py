@@ -13,7 +13,7 @@ def test_import_costs_little_more_than_torch():
     print(f'import ndm_nb.paths takes {ours/torchs:.2f} times import torch')
     assert ours < 1.3*torchs
 
-@pytest.mark.parametrize('module', ['paths', 'model', 'discrete', 'continuous', 'data', 'sampling', 'likelihood', 'training', 'presets', 'cli'])
+@pytest.mark.parametrize('module', ['paths', 'model', 'discrete', 'continuous', 'data', 'sampling', 'likelihood', 'training', 'metrics', 'presets', 'cli'])
 def test_heavy_imports_are_lazy(module):
     heavy = {'matplotlib', 'sklearn', 'torchvision', 'torchdiffeq', 'tqdm', 'nbdev', 'IPython'}
     code = f'import sys, torch; before = set(sys.modules); import ndm_nb.{module}; print(*{heavy!r} & (set(sys.modules) - before))'

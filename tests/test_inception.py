@@ -1,0 +1,57 @@
+"""The features of the FID Inception network against those of the original.
+
+    NDM_REFERENCE=inception_reference.npz NDM_DATA=folder pytest tests/test_inception.py
+
+NDM_DATA holds cifar-10-batches-bin/ and pt_inception-2015-12-05.pth (or NDM_INCEPTION names the latter), NDM_REFERENCE the features of the
+first 32 test images of CIFAR-10 under `pytorch_fid`. What is missing is skipped, with its reason. The last test needs a GPU.
+"""
+import os
+from pathlib import Path
+import numpy as np
+import pytest, torch
+from ndm_nb.metrics import Inception, Statistics, features, fid, kid
+
+needs_data = pytest.mark.skipif('NDM_DATA' not in os.environ, reason='NDM_DATA is not set: the folder with CIFAR-10 and the weights')
+
+def cifar10(name, n=None):
+    "Images of one file of CIFAR-10's binary version, in [-1, 1]."
+    raw = np.fromfile(Path(os.environ['NDM_DATA'])/'cifar-10-batches-bin'/f'{name}.bin', np.uint8).reshape(-1, 3073)[:n, 1:]
+    return torch.from_numpy(raw).reshape(-1, 3, 32, 32).float()/127.5 - 1
+
+@pytest.fixture(scope='module')
+def inception(): return Inception()
+
+@pytest.fixture(scope='module')
+def ours(inception): return features(inception, cifar10('test_batch', 32), batch=16)
+
+def relative(a, b): return ((a - b).norm(dim=1)/b.norm(dim=1)).max().item()
+
+@needs_data
+@pytest.mark.skipif('NDM_REFERENCE' not in os.environ, reason='NDM_REFERENCE is not set: the path of inception_reference.npz')
+def test_features_are_those_of_the_original(ours):
+    with np.load(os.environ['NDM_REFERENCE']) as file: reference = {name: torch.from_numpy(file[name]) for name in file}
+    error = relative(ours, reference['pytorch_fid'])
+    print(f'largest relative error of an image {error:.2%}')
+    assert error < .01
+    assert relative(ours, reference['nvidia_tf']) > .05             # another way to resize is another number
+
+@needs_data
+def test_features_are_those_of_pytorch_fid(ours, monkeypatch):
+    theirs = pytest.importorskip('pytorch_fid.inception', reason='pytorch-fid is not installed')
+    path = os.environ.get('NDM_INCEPTION') or Path(os.environ['NDM_DATA'])/'pt_inception-2015-12-05.pth'
+    monkeypatch.setattr(theirs, 'load_state_dict_from_url', lambda *args, **kwargs: torch.load(path, weights_only=True))
+    net = theirs.InceptionV3().eval()
+    with torch.no_grad(): expected = net((cifar10('test_batch', 16) + 1)/2)[0].flatten(1)
+    error = relative(ours[:16], expected)
+    print(f'largest relative error of an image {error:.1e}')
+    assert error < 1e-4
+
+@needs_data
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='60,000 images through Inception: needs a CUDA device')
+def test_fid_of_cifar10_train_and_test(inception):
+    net = inception.cuda()
+    train, test = (torch.cat([features(net, cifar10(name), 500) for name in names])
+                   for names in ([f'data_batch_{i}' for i in range(1, 6)], ['test_batch']))
+    value, (mean, std) = fid(Statistics.of(train), Statistics.of(test)), kid(train, test)
+    print(f'FID {value:.3f}, KID {mean:.5f} ± {std:.5f}')
+    assert abs(value - 3.15) < .1 and abs(mean) < 5e-4
