@@ -15,7 +15,7 @@ from .discrete import check_steps
 from .model import NeuralDiffusion, level_index
 from .sampling import library_solvers
 
-# %% ../nbs/15_likelihood.ipynb #387a1e3a
+# %% ../nbs/15_likelihood.ipynb #9f09a343
 def divergence(
     f, # $z \mapsto f(z)$ of the same shape, which treats the samples of a batch independently
     z:Tensor, # where, shape `(B, *event)`
@@ -24,60 +24,66 @@ def divergence(
     r"$f(z)$ and its divergence: the sum of $e_i\cdot Je_i$, or the mean of $v\cdot Jv$ over the probes."
     total, dims = 0, z[0].numel()
     for i in range(dims if v is None else len(v)):
-        if v is None: u = (torch.arange(dims, device=z.device) == i).to(z).reshape(z[:1].shape).expand_as(z).clone()
+        if v is None:
+            unit = (torch.arange(dims, device=z.device) == i).to(z)
+            u = unit.reshape(z[:1].shape).expand_as(z).clone()
         else: u = v[i]
         out, Ju = torch.func.jvp(f, (z,), (u,))
         total = total + sum_event(u*Ju)
     return out, total if v is None else total/len(v)
 
-# %% ../nbs/15_likelihood.ipynb #5ffccfba
+# %% ../nbs/15_likelihood.ipynb #efa2a10e
 _probes = dict(
-    rademacher=lambda shape, x, generator: 2.*torch.randint(2, shape, generator=generator, device=x.device).to(x.dtype) - 1,
-    gaussian=lambda shape, x, generator: torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype))
+    rademacher=lambda shape, x, generator:
+        2.*torch.randint(2, shape, generator=generator, device=x.device).to(x.dtype) - 1,
+    gaussian=lambda shape, x, generator:
+        torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype))
 
 def draw_probes(
     x:Tensor, # a batch, shape `(B, *event)`
     probes:int=1, # $P$, how many for each sample
     kind:str='rademacher', # 'rademacher' or 'gaussian'
-    generator:torch.Generator|None=None, # where the randomness comes from
-)->Tensor: # shape `(P, B, *event)`
-    r"Random vectors with $\mathbb E[vv^\top]=I$."
+    generator:torch.Generator|None=None, # where the randomness comes from; PyTorch's own if left out
+)->Tensor: # the probes, shape `(P, B, *event)`
+    r"Random vectors with $\mathbb E[vv^\top]=I$. Raises `InputError` for an unknown kind or a bad number."
     if kind not in _probes: raise InputError(f'unknown kind of probe {kind!r}; expected one of {", ".join(_probes)}')
-    if not (probes >= 1 and probes < math.inf and int(probes) == probes): raise InputError(f'probes={probes}; expected a whole number, at least 1')
+    if not (probes >= 1 and probes < math.inf and int(probes) == probes):
+        raise InputError(f'probes={probes}; expected a whole number, at least 1')
     return _probes[kind]((int(probes), *x.shape), x, generator)
 
-# %% ../nbs/15_likelihood.ipynb #59b3633f
+# %% ../nbs/15_likelihood.ipynb #89442f26
 def _solver_options(solver, steps, rtol, atol):
     "Options of torchdiffeq for a solver by name, and the setting in words; raises `InputError` for what it cannot do."
     solvers, steps = library_solvers(), check_steps(steps)
     if solver not in solvers: raise InputError(f'unknown solver {solver!r}; expected one of {", ".join(solvers)}')
     if not (rtol > 0 and atol > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected numbers above 0')
     if solvers[solver]: return dict(step_t=[1.], max_num_steps=10_000), f'solver={solver!r}, rtol={rtol}, atol={atol}'
-    return dict(grid_constructor=lambda f, y, t: torch.linspace(0, 1, steps + 1, dtype=t.dtype, device=t.device)), f'solver={solver!r}, steps={steps}'
+    grid = lambda f, y, t: torch.linspace(0, 1, steps + 1, dtype=t.dtype, device=t.device)
+    return dict(grid_constructor=grid), f'solver={solver!r}, steps={steps}'
 
-# %% ../nbs/15_likelihood.ipynb #df3589b5
+# %% ../nbs/15_likelihood.ipynb #9eb5273d
 def data_end(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in any mode
     x:Tensor, # data, for its dtype and device
 )->tuple: # $\alpha_0$ and $\sigma_0$, tensors without dimensions
     r"$(\alpha_0, \sigma_0)$ of the base schedule."
     return tuple(v[0] for v in model.forward_process.schedule(x.new_zeros(1)))
 
-# %% ../nbs/15_likelihood.ipynb #2edc9576
+# %% ../nbs/15_likelihood.ipynb #162527ae
 @torch.no_grad()
 def log_prob_ode(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in any mode
     x:Tensor, # data, shape `(B, *event)`
     probes:int=1, # number of random vectors for each sample
     exact:bool=False, # the exact divergence, at `d` products in place of `probes`?
-    solver:str='rk4', # a method of torchdiffeq, such as 'midpoint' and 'rk4' (fixed steps), 'bosh3' and 'dopri5' (adaptive)
-    steps:int=50, # of a solver with fixed steps
+    solver:str='rk4', # a method of torchdiffeq: 'midpoint', 'rk4' (fixed steps), 'bosh3', 'dopri5' (adaptive), ...
+    steps:int=50, # number of steps of a solver with fixed steps
     rtol:float=1e-5, # relative tolerance of an adaptive solver
     atol:float=1e-5, # absolute tolerance of an adaptive solver
     kind:str='rademacher', # of the probes: 'rademacher' or 'gaussian'
-    generator:torch.Generator|None=None, # of the probes
-)->Tensor: # nats, shape `(B,)`
-    r"$\log p(x)$ under the ODE model, an unbiased estimate unless `exact`. Derived in this notebook."
+    generator:torch.Generator|None=None, # of the probes; PyTorch's own if left out
+)->Tensor: # $\log p(x)$ in nats, shape `(B,)`
+    r"$\log p(x)$ under the ODE model; `InputError` if the solver gives up or diverges. Derived in this notebook."
     from torchdiffeq import odeint
     (options, how), (alpha, _) = _solver_options(solver, steps, rtol, atol), data_end(model, check_batch(x))
     v = None if exact else draw_probes(x, probes, kind, generator)
@@ -87,58 +93,66 @@ def log_prob_ode(
         t = t.to(x.dtype).clamp(0, 1).repeat(len(x))
         return divergence(lambda z: generative_drift(model, z, t), state[0], v)
 
-    try: z, integral = odeint(motion, (alpha*x, x.new_zeros(len(x))), x.new_tensor([0., 1.]), rtol=rtol, atol=atol, method=solver, options=options)
-    except AssertionError as e: raise InputError(f'{how} gave up: {str(e)[:60]}; try larger tolerances, float64, or a solver with fixed steps') from None
+    start, ends = (alpha*x, x.new_zeros(len(x))), x.new_tensor([0., 1.])
+    try: z, integral = odeint(motion, start, ends, rtol=rtol, atol=atol, method=solver, options=options)
+    except AssertionError as e:
+        raise InputError(f'{how} gave up: {str(e)[:60]}; '
+                         'try larger tolerances, float64, or a solver with fixed steps') from None
     result = integral[-1] - sum_event(z[-1]**2 + math.log(2*math.pi))/2 + x[0].numel()*alpha.log()
     bad = int((~result.isfinite()).sum())
-    if bad: raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples ({how}); try more steps, an adaptive solver, or float64, and check that the drift of the model is finite')
+    if bad:
+        raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples ({how}); try more steps, '
+                         'an adaptive solver, or float64, and check that the drift of the model is finite')
     return result
 
-# %% ../nbs/15_likelihood.ipynb #999b4a3c
+# %% ../nbs/15_likelihood.ipynb #2e2b23f6
 def bits_per_dim(
     log_prob:Tensor, # nats per sample, shape `(B,)`
     x:Tensor, # the data, shape `(B, *event)`
-)->Tensor: # shape `(B,)`
+)->Tensor: # bits per dimension, shape `(B,)`
     r"$-\log p\,/\,(d\log 2)$."
     return -log_prob / (x[0].numel()*math.log(2))
 
-# %% ../nbs/15_likelihood.ipynb #05627469
+# %% ../nbs/15_likelihood.ipynb #12889ec1
 def dequantise(
     x:Tensor, # data on a grid from -1 to 1, shape `(B, *event)`
     levels:int, # number of values of the grid
     kind:str='truncated_normal', # the noise: 'truncated_normal' or 'uniform'
-    std=None, # $\sigma$ of the truncated normal, in the units of `x`; $\sigma_0/\alpha_0$ is a good choice
-    generator:torch.Generator|None=None, # where the randomness comes from
+    std:float|Tensor|None=None, # $\sigma$ of the truncated normal, such as $\sigma_0/\alpha_0$, in units of `x`
+    generator:torch.Generator|None=None, # where the randomness comes from; PyTorch's own if left out
 )->tuple: # $y = x+u$, shape `(B, *event)`, and $\log q(u)$ in nats, shape `(B,)`
     r"Noise within the bin of each value: $\mathbb E[\log p(y) - \log q(u)]\le\log P(x)$."
     if levels < 2 or int(levels) != levels: raise InputError(f'levels={levels}; expected a whole number, at least 2')
-    if kind not in ('truncated_normal', 'uniform'): raise InputError(f'unknown dequantisation {kind!r}; expected truncated_normal or uniform')
+    if kind not in ('truncated_normal', 'uniform'):
+        raise InputError(f'unknown dequantisation {kind!r}; expected truncated_normal or uniform')
     level_index(check_batch(x), torch.linspace(-1, 1, int(levels)).to(x))
     half = 1/(levels - 1)
     w = 2*torch.rand(x.shape, generator=generator, dtype=torch.float64, device=x.device) - 1
     if kind == 'uniform': u, log_q = half*w, torch.full_like(w, -math.log(2*half))
     else:
         std = float('nan') if std is None else float(std)
-        if not 0 < std < math.inf: raise InputError(f'std={std}; the truncated normal needs a finite number above 0, such as sigma_0/alpha_0')
+        if not 0 < std < math.inf:
+            raise InputError(f'std={std}; the truncated normal needs a finite number above 0, such as sigma_0/alpha_0')
         Z = math.erf(half/(math.sqrt(2)*std))
         u = (math.sqrt(2)*std*torch.erfinv(Z*w)).clamp(-half, half)
         log_q = -(u/std)**2/2 - math.log(std*Z) - math.log(2*math.pi)/2
     return x + u.to(x.dtype), sum_event(log_q).to(x.dtype)
 
-# %% ../nbs/15_likelihood.ipynb #910dff3f
+# %% ../nbs/15_likelihood.ipynb #c885f4c9
 @torch.no_grad()
 def evaluate_ode(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in any mode
     x:Tensor, # data, shape `(N, *event)`
     levels:int|None=None, # number of grey levels on [-1, 1]; None for continuous data
-    dequantisation:str='truncated_normal', # for discrete data: 'truncated_normal' with $\sigma = \sigma_0/\alpha_0$, or 'uniform'
+    dequantisation:str='truncated_normal', # with levels: 'truncated_normal' ($\sigma = \sigma_0/\alpha_0$) or 'uniform'
     repeats:int=1, # passes over the data
     batch:int=512, # samples at a time
     seed:int=0, # of the noise and the probes
     **options, # passed to `log_prob_ode`
-)->dict: # means `nats` and `bits_per_dim` of the negative log-likelihood (for discrete data of its bound), and standard errors `stderr_nats` and `stderr`
-    "The negative log-likelihood of held-out data under the ODE model."
-    if len(check_batch(x)) < 2 or repeats < 1: raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
+)->dict: # the means `nats` and `bits_per_dim`, and their standard errors `stderr_nats` and `stderr`
+    "Negative log-likelihood under the ODE model, with `levels` its upper bound. `InputError` for fewer than 2 samples."
+    if len(check_batch(x)) < 2 or repeats < 1:
+        raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
     alpha, sigma = data_end(model, x)
     def log_prob(part):
         "Of one batch, with new noise."
@@ -154,6 +168,7 @@ def evaluate_ode(
     finally: model.train(training)
     per_sample = passes.cpu().double().mean(0)
     result = {}
-    for name, stderr, values in (('nats', 'stderr_nats', -per_sample), ('bits_per_dim', 'stderr', bits_per_dim(per_sample, x))):
+    for name, stderr, values in (('nats', 'stderr_nats', -per_sample),
+                                 ('bits_per_dim', 'stderr', bits_per_dim(per_sample, x))):
         result |= {name: values.mean().item(), stderr: (values.std()/len(x)**.5).item()}
     return result

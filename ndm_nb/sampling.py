@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['time_grid', 'Trajectory', 'library_solvers', 'find_sampler', 'sample_ode', 'sample_sde', 'count_nfe']
 
-# %% ../nbs/14_sampling.ipynb #653e1701
-from contextlib import contextmanager
+# %% ../nbs/14_sampling.ipynb #41648f26
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 import torch
@@ -31,7 +31,7 @@ def _even_gamma(schedule, u):
         low, high = torch.where(below, mid, low), torch.where(below, high, mid)
     return torch.cat([u[:1], high[1:-1], u[-1:]])
 
-# %% ../nbs/14_sampling.ipynb #a95bb27a
+# %% ../nbs/14_sampling.ipynb #2f97b486
 _grids = ('uniform', 'quadratic', 'logsnr')
 
 @torch.no_grad()
@@ -47,10 +47,12 @@ def time_grid(
     u = torch.arange(check_steps(steps), -1, -1, dtype=like.dtype, device=like.device) / steps
     if kind == 'uniform': return u
     if kind == 'quadratic': return u**2
-    if schedule is None: raise InputError("the grid 'logsnr' needs a schedule, and there is none; expected one, or the grid 'uniform' or 'quadratic'")
+    if schedule is None:
+        raise InputError("the grid 'logsnr' needs a schedule, and there is none; "
+                         "expected one, or the grid 'uniform' or 'quadratic'")
     return _even_gamma(schedule, u)
 
-# %% ../nbs/14_sampling.ipynb #05345beb
+# %% ../nbs/14_sampling.ipynb #d04980c2
 class Trajectory(NamedTuple):
     "Where the samples were at each time of the grid."
     t:Tensor # decreasing times, shape `(N+1,)`
@@ -66,7 +68,7 @@ def _heun_step(drift, z, t, s, kick):
     return z + (s - t)*(b + drift(z + (s - t)*b + kick, s))/2 + kick
 
 def _walk(step, drift, kick, z, times, callback, trajectory):
-    "Step along `times`; `kick(i, z)` is the noise of step `i`. The last step is Euler's. Returns $z_0$ and the trajectory, if asked for."
+    "Step along `times`, with the noise `kick(i, z)` in step `i`; the last step is Euler's. $z_0$ and the trajectory."
     zs, last = [z], len(times) - 2
     for i, (t, s) in enumerate(zip(times[:-1], times[1:])):
         if callback: callback(z, t.repeat(len(z)))
@@ -85,19 +87,20 @@ def library_solvers()->dict: # name to True for an adaptive solver, False for on
     from torchdiffeq._impl.solvers import AdaptiveStepsizeODESolver as Adaptive, FixedGridODESolver as Fixed
     return {name: issubclass(kind, Adaptive) for name, kind in SOLVERS.items() if issubclass(kind, (Adaptive, Fixed))}
 
-# %% ../nbs/14_sampling.ipynb #d1b351a8
+# %% ../nbs/14_sampling.ipynb #ac6b3664
 def find_sampler(
     solver:str, # name of a solver
     wanted:str='', # 'sample_ode' or 'sample_sde', if it must be of this one
 )->str: # 'sample_ode' or 'sample_sde', whichever has the solver
-    "Which function has a solver. Raises `InputError` for a name that neither knows, or that is not of the one that is wanted."
+    "Which function has a solver. Raises `InputError` for a name that neither has, or that the wanted one has not."
     names = dict(sample_ode=[*(_ode_steps | library_solvers())], sample_sde=[*_sde_steps])
     owner = next((function for function in names if solver in names[function]), None)
     if owner and wanted in ('', owner): return owner
     problem = f'{solver!r} is a solver of {owner}, not of {wanted}' if owner else f'unknown solver {solver!r}'
-    raise InputError(f'{problem}; ' + '; '.join(f'{function} has {", ".join(names[function])}' for function in ([wanted] if wanted else names)))
+    expected = [f'{function} has {", ".join(names[function])}' for function in ([wanted] if wanted else names)]
+    raise InputError('; '.join([problem, *expected]))
 
-# %% ../nbs/14_sampling.ipynb #be8955fe
+# %% ../nbs/14_sampling.ipynb #4b30c155
 def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
     "The same as `_walk` by torchdiffeq, which returns only at the end, so that all calls of `callback` come then."
     from torchdiffeq import odeint
@@ -105,7 +108,9 @@ def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
     if adaptive and not (callback or trajectory): times = times[[0, -1]]     # it makes its own steps
     options = dict(step_t=times[-1:], max_num_steps=10_000) if adaptive else {}
     try: zs = odeint(lambda t, z: drift(z, t), z, times, method=solver, rtol=rtol, atol=atol, options=options)
-    except AssertionError as e: raise InputError(f'solver={solver!r}, rtol={rtol}, atol={atol} gave up: {str(e)[:60]}; try larger tolerances, float64, or a solver with fixed steps') from None
+    except AssertionError as e:
+        raise InputError(f'solver={solver!r}, rtol={rtol}, atol={atol} gave up: {str(e)[:60]}; '
+                         'try larger tolerances, float64, or a solver with fixed steps') from None
     if callback:
         for t, z in zip(times, zs): callback(z, t.repeat(len(z)))
     return zs[-1], Trajectory(times, zs) if trajectory else None
@@ -119,80 +124,89 @@ def _drift(model, volatility=None):
     r"The function $b(z,t)$ that the solvers see, with one time for all samples."
     def drift(z, t):
         r"$b(z,t)$ for one time `t` without dimensions."
-        t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z))               # neither rounding nor a failing solver must lead out of [0, 1]
+        t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z)) # neither rounding nor a failing solver may leave [0, 1]
         return generative_drift(model, z, t, volatility(t) if volatility else None)
     return drift
 
 def _decode(model, z, way):
     "The most probable data given $z_0$, with the way there if it was asked for."
     bad = int((~z.isfinite()).flatten(1).any(1).sum())
-    if bad: raise InputError(f'{bad} of {len(z)} samples are not finite; expected a finite drift of the model, or more steps')
+    if bad:
+        raise InputError(f'{bad} of {len(z)} samples are not finite; '
+                         'expected a finite drift of the model, or more steps')
     x = model.decoder(z).mode
     return x if way is None else (x, way)
 
-# %% ../nbs/14_sampling.ipynb #ec1e8190
+# %% ../nbs/14_sampling.ipynb #a2778964
 @torch.no_grad()
 def sample_ode(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in any mode
     noise:Tensor, # where to start, from $\mathcal N(0,I)$, shape `(B, *event)`
-    steps:int=50, # number of steps; for an adaptive solver only the number of times in `trajectory` and `callback`
-    solver:str='heun', # 'euler', 'heun', or a method of torchdiffeq such as 'rk4' (fixed steps) and 'dopri5' (adaptive)
+    steps:int=50, # number of steps; for an adaptive solver only the times of `trajectory` and `callback`
+    solver:str='heun', # 'euler', 'heun', or a method of torchdiffeq: 'rk4' (fixed steps), 'dopri5' (adaptive), ...
     grid:str='uniform', # see `time_grid`
     rtol:float=1e-5, # relative tolerance of an adaptive solver
     atol:float=1e-5, # absolute tolerance of an adaptive solver
-    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and, with $t=0$, at the end
+    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
     trajectory:bool=False, # also return the way there?
-): # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
-    r"Solve $\dot z = f(z,t,\hat x_\theta(z,t))$ from noise at $t=1$ to $t=0$; then the most probable $x$ given $z_0$."
+)->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
+    r"Solve $\dot z = f(z,t,\hat x_\theta(z,t))$ from $t=1$ to $t=0$, then decode: the most probable $x$."
     find_sampler(solver, 'sample_ode')
     if not (rtol >= 0 and atol > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected rtol >= 0 and atol > 0')
     z, times = _start(model, noise, steps, grid)
-    if solver in _ode_steps: z, way = _walk(_ode_steps[solver], _drift(model), lambda i, z: 0, z, times, callback, trajectory)
-    else: z, way = _library_walk(solver, _drift(model), z, times, rtol, atol, callback, trajectory)
+    drift = _drift(model)
+    if solver in _ode_steps: z, way = _walk(_ode_steps[solver], drift, lambda i, z: 0, z, times, callback, trajectory)
+    else: z, way = _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory)
     return _decode(model, z, way)
 
-# %% ../nbs/14_sampling.ipynb #995f75e1
+# %% ../nbs/14_sampling.ipynb #494ed65d
 def _kick_stds(solver, volatility, times):
     "The standard deviation of the noise of each step."
     g = volatility(times)
     got = tuple(g.shape) if isinstance(g, Tensor) else g
-    if got != tuple(times.shape): raise InputError(f'the volatility returned {got}; expected a tensor with one number for each time, shape {tuple(times.shape)}')
+    if got != tuple(times.shape):
+        raise InputError(f'the volatility returned {got}; '
+                         f'expected a tensor with one number for each time, shape {tuple(times.shape)}')
     bad = ~g[:-1].isfinite()
     if bad.any():
-        raise InputError(f'the volatility is {g[:-1][bad][0]:.3g} at t={times[:-1][bad][0]:.3g}; expected finite values. '
-                         'Use sample_ode or sample_ancestral, which do not need it, or pass a bounded one, such as volatility=MarkovVolatility(schedule, limit=5.) or lambda t: 0*t + 1')
+        raise InputError(f'the volatility is {g[:-1][bad][0]:.3g} at t={times[:-1][bad][0]:.3g}; '
+                         'expected finite values. Use sample_ode or sample_ancestral, which do not need it, '
+                         'or pass a bounded one, '
+                         'such as volatility=MarkovVolatility(schedule, limit=5.) or lambda t: 0*t + 1')
     start, end = g[:-1]**2, g[1:]**2
     variance = start if _sde_steps[solver] is _euler_step else torch.cat([(start + end)[:-1]/2, start[-1:]])
     return (-times.diff()*variance).sqrt()
 
-# %% ../nbs/14_sampling.ipynb #948eeee2
+# %% ../nbs/14_sampling.ipynb #9582db08
 @torch.no_grad()
 def sample_sde(
-    model:NeuralDiffusion,
+    model:NeuralDiffusion, # in any mode
     noise:Tensor, # where to start, from $\mathcal N(0,I)$, shape `(B, *event)`
     steps:int=100, # number of steps
     solver:str='euler_maruyama', # 'euler_maruyama' or 'stochastic_heun'
     volatility=None, # a function from times `(B,)` to $g(t)$, shape `(B,)`; the model's if left out
     grid:str='uniform', # see `time_grid`
-    generator:torch.Generator|None=None, # of the noise on the way, one `torch.randn` of the shape of `noise` in each step
-    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and, with $t=0$, at the end
+    generator:torch.Generator|None=None, # of the noise on the way: one `torch.randn` like `noise` in each step
+    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
     trajectory:bool=False, # also return the way there?
-): # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
-    r"Solve $dz = f_B(z,t,\hat x_\theta(z,t))\,dt + g_t\,d\bar w$ from noise at $t=1$ to $t=0$; then the most probable $x$ given $z_0$."
+)->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
+    r"Solve $dz = f_B(z,t,\hat x_\theta)\,dt + g_t\,d\bar w$ from $t=1$ to $t=0$, then decode: the most probable $x$."
     find_sampler(solver, 'sample_sde')
     z, times = _start(model, noise, steps, grid)
     volatility = model.volatility if volatility is None else volatility
-    if volatility is None: raise InputError('the model has no volatility; expected one, or volatility=..., such as MarkovVolatility(schedule)')
+    if volatility is None:
+        raise InputError('the model has no volatility; '
+                         'expected one, or volatility=..., such as MarkovVolatility(schedule)')
     stds = _kick_stds(solver, volatility, times)
     kick = lambda i, z: stds[i]*torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
     z, way = _walk(_sde_steps[solver], _drift(model, volatility), kick, z, times, callback, trajectory)
     return _decode(model, z, way)
 
-# %% ../nbs/14_sampling.ipynb #19ec00b4
+# %% ../nbs/14_sampling.ipynb #af98272a
 @contextmanager
 def count_nfe(
-    model:NeuralDiffusion,
-): # for `with count_nfe(model) as count:`; then `count.nfe` is the number of calls so far
+    model:NeuralDiffusion, # in any mode
+)->AbstractContextManager: # for `with count_nfe(model) as count:`; `count.nfe` is the number of calls so far
     "Count how often the predictor is called."
     count = SimpleNamespace(nfe=0)
     def add(*_):
