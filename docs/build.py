@@ -16,7 +16,7 @@ from nbdev.doclinks import NbdevLookup
 from nbdev.processors import FilterDefaults
 
 root = Path(__file__).resolve().parents[1]
-nbs, source, site = root/'nbs', root/'_proc', root/'_docs'
+nbs, source, site = root/'nbs', root/'_site', root/'_docs'
 empty = inspect.Parameter.empty
 
 # --- chapters ---
@@ -38,9 +38,13 @@ def relink(text, folder, pages):
     to = lambda m: f'](/{pages[(folder/m[1]).resolve()]}.ipynb{m[2] or ""})'
     return re.sub(r'\]\((?!/)([\w./]+\.ipynb)(#[\w-]+)?\)', to, text)
 
+def plain(markdown):
+    "The last paragraph of a cell without its marks, to say in words what a figure shows."
+    return re.sub(r'[$*`\\{}]|\]\([^)]*\)|\[', '', markdown.strip().split('\n\n')[-1]).replace('\n', ' ')[:300]
+
 def chapter(path, pages):
     "A notebook, processed by nbdev, in MyST Markdown. An exported cell gets a caption, which leads to the reference."
-    nb = read_nb(path)
+    nb, text = read_nb(path), path.stem
     Processors()(nb)
     for i, cell in enumerate(nb.cells):
         if cell.cell_type == 'raw':
@@ -48,45 +52,63 @@ def chapter(path, pages):
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
             nb.cells[i] = mk_cell(f'# {front["title"]}\n\n{{.lead}}\n[notebook]({url}) {front.get("description", "")}', 'markdown')
         elif cell.cell_type == 'code':
-            if re.search(r'^#\| echo: false', cell.source, re.M): cell.metadata['tags'] = ['remove-input']
+            hidden = re.search(r'^#\| echo: false', cell.source, re.M)
             cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)
+            cell.metadata['mystnb'] = {'image': {'alt': text}}
             if cell.source.startswith('show_doc('):
                 name = cell.source[len('show_doc('):-1]
                 nb.cells[i] = mk_cell(f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`', 'markdown')
-        else: cell.source = relink(cell.source, path.parent, pages)
+            elif hidden:                                            # only what it shows
+                assert cell.outputs, f'{path}: a cell that only shows its output has none; run docs/refresh.py on it'
+                shown = '\n\n'.join(''.join(o['data']['text/markdown']) for o in cell.outputs)
+                nb.cells[i] = mk_cell(relink(shown, path.parent, pages), 'markdown')
+        else:
+            text = plain(cell.source)
+            cell.source = relink(cell.source, path.parent, pages)
     return nb
 
 # --- reference ---
 
+def ours(cls): return cls.__module__.startswith('ndm_nb')
+
+def inherits_init(obj):
+    "Is it a class whose constructor is not of this library, such as that of `nn.Module`?"
+    return inspect.isclass(obj) and not hasattr(obj, '_fields') and not any('__init__' in vars(c) for c in obj.__mro__ if ours(c))
+
 def parameters(obj):
     "Rows (name, type, default, details) of a function, of the constructor of a class, or of the fields of a named tuple."
+    if inherits_init(obj): return []
     if hasattr(obj, '_fields'): return re.findall(r'^    (\w+):(.*?)(?:=(.*?))? *# (.*)$', inspect.getsource(obj), re.M)
     text = lambda v: '' if v in (empty, type(None)) else v.__name__ if inspect.isroutine(v) else inspect.formatannotation(v)
     return [(name, text(p['anno']), text(p.get('default', empty)), p['docment'] or '')
             for name, p in docments(obj, full=True, returns=True).items()
-            if name not in ('self', 'args', 'kwargs') and not (name == 'return' and p['anno'] is empty)]
+            if name not in ('self', 'cls', 'args', 'kwargs', 'options') and not (name == 'return' and p['anno'] is empty and not p['docment'])]
 
 def table(obj):
     "The parameters in Markdown; no column for defaults where there are none."
-    code = lambda s: f'`{re.sub(r"[A-Za-z_][A-Za-z_0-9.]*[.](?=[A-Za-z])", "", s)}`'.replace('|', r'\|') if s else ''
+    code = lambda s: f'`{re.sub(r"(torch|ndm_nb|typing|collections|contextlib)[.][a-z_.]*", "", s)}`'.replace('|', r'\|') if s else ''
     rows = [('*returns*' if name == 'return' else f'`{name}`', code(anno), code(default), text)
             for name, anno, default, text in parameters(obj)]
     keep = [0, 1, 2, 3] if any(row[2] for row in rows) else [0, 1, 3]
-    lines = [('', 'Type', 'Default', 'Details'), ('---',)*4, *rows] if rows else []
+    lines = [('Parameter', 'Type', 'Default', 'Details'), ('---',)*4, *rows] if rows else []
     return '\n'.join('| ' + ' | '.join(line[i] for i in keep) + ' |' for line in lines)
 
 def signature(obj):
     if inspect.isclass(obj) and issubclass(obj, Exception): return '(message)'
-    bare = [p.replace(annotation=empty) for name, p in inspect.signature(obj).parameters.items() if name != 'self']
+    if inherits_init(obj): return '()'
+    bare = [p.replace(annotation=empty) for name, p in inspect.signature(obj).parameters.items() if name not in ('self', 'cls')]
     return re.sub(r'<\w+ \'?(?:\w+\.)*(\w+).*?>', r'\1', str(inspect.Signature(bare)))
 
 def describe(obj, name, kind, fence=4):
-    "A directive of Sphinx's Python domain; a class has its public methods inside."
+    "A directive of Sphinx's Python domain; a class has its public methods inside, with the docstring of a base if they have none."
     parts = [inspect.getdoc(obj) or '', table(obj) if kind != 'property' else '']
+    if kind == 'class' and (bases := [b.__name__ for b in obj.__bases__ if ours(b)]): parts[0] += f' A kind of `{bases[0]}`.'
     for key, member in vars(obj).items() if kind == 'class' else ():
+        documented = [vars(c)[key] for c in obj.__mro__ if ours(c) and key in vars(c) and vars(c)[key].__doc__]
         fn = getattr(member, 'fget', None) or getattr(member, '__func__', member)
-        if inspect.isfunction(fn) and fn.__doc__ and (key[0] != '_' or key == '__call__'):
-            parts.append(describe(fn, f'{name}.{key}', 'property' if isinstance(member, property) else 'method', fence - 1))
+        if not inspect.isfunction(fn) or not documented or (key[0] == '_' and key != '__call__'): continue
+        fn = getattr(documented[0], 'fget', None) or getattr(documented[0], '__func__', documented[0])
+        parts.append(describe(fn, f'{name}.{key}', 'property' if isinstance(member, property) else 'method', fence - 1))
     if '.' not in name and NbdevLookup().doc(name): parts[0] += f' {{ref}}`↗ chapter <{name.lower()}>`'
     body = '\n\n'.join(filter(None, parts))
     return f'{"`"*fence}{{py:{kind}}} {name}{signature(obj) if kind != "property" else ""}\n\n{body}\n{"`"*fence}'
@@ -110,6 +132,9 @@ def write_pages():
     "The notebooks of nbs/sidebar.yml, and the reference, as pages under `source`."
     contents = yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']
     sections = {entry['section']: [nbs/name for name in entry['contents']] for entry in contents if isinstance(entry, dict)}
+    listed = {nbs/'index.ipynb', *(path for entries in sections.values() for path in entries)}
+    exist = {p for p in nbs.rglob('*.ipynb') if not any(part[0] in '._' for part in p.relative_to(nbs).parts)}
+    assert listed == exist, f'nbs/sidebar.yml and the notebooks differ: {sorted(map(str, listed ^ exist))}'
     paths = [nbs/'index.ipynb', *(path for entries in sections.values() for path in entries)]
     pages = {path.resolve(): page(path) for path in paths}
     modules = [f'ndm_nb.{to}' for to in pages.values() if (root/'ndm_nb'/f'{to}.py').exists()]

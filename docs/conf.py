@@ -5,7 +5,10 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
+
+logger = logging.getLogger(__name__)
 
 root = Path(__file__).resolve().parents[1]
 config = ConfigParser(delimiters=['='], interpolation=None)
@@ -34,7 +37,7 @@ mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}}, 'options': {'e
 html_theme = 'furo'
 html_title = 'ndm_nb'
 html_css_files = ['site.css']
-html_copy_source = html_show_sphinx = False
+html_copy_source = html_show_sphinx = html_show_search_summary = False         # a summary would show raw TeX
 html_theme_options = dict(top_of_page_buttons=[])
 pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'github-dark'
 add_module_names = False
@@ -45,11 +48,17 @@ class NameLinks(SphinxPostTransform):
     default_priority = 5
     def run(self, **kwargs):
         domain = self.env.domains['py']
-        known = {key: (name, entry) for name, entry in domain.objects.items() for key in (name, name.split('.', 2)[-1])}
+        known = {key: (name, entry) for name, entry in domain.objects.items()
+                 for key in ((name,) if entry.objtype == 'module' else (name, name.split('.', 2)[-1]))}
         for literal in list(self.document.findall(nodes.literal)):
             text = literal.astext()
             name = text.split('(')[0] if text.endswith(')') else text
-            if name not in known or isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature)): continue
+            if name.startswith('ndm_nb.') and name not in known and name.replace('.', '').isidentifier():
+                logger.warning('%s is no name of the library', name, location=literal)
+            entry = literal.parent.parent                       # the first column of a table of parameters has their own names
+            parameter = isinstance(entry, nodes.entry) and entry.parent.index(entry) == 0 and 'reference/' in self.env.docname
+            if name not in known or parameter or isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature)):
+                continue
             full, entry = known[name]
             literal.replace_self(make_refnode(self.app.builder, self.env.docname, entry.docname, entry.node_id, literal.deepcopy(), full))
 

@@ -238,13 +238,13 @@ def ndm_train(
     print(f'\nHeld-out bound on {data}, {len(splits.test)} test samples, {when}, in bits/dim\n\n{format_table(results)}')
     return results
 
-# %% ../nbs/23_cli.ipynb #be9600a6
+# %% ../nbs/23_cli.ipynb #8b719123
 def plot_trajectories(
     trajectory:Tensor, # points in the plane over time, shape `(N+1, B, 2)`
     x:Tensor, # where they ended, shape `(B, 2)`
     ax=None, # matplotlib axes; the current ones if left out
     n:int=100, # number of paths to draw
-)->'Axes': # the axes
+): # the axes
     "Draw the paths of samples in the plane over the samples. Raises `InputError` for anything but points."
     import matplotlib.pyplot as plt
     if x.shape[1:] != (2,):

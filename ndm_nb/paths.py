@@ -227,7 +227,7 @@ class AffineForward(ForwardProcess):
                              f'expected {expected}, twice the {K} terms of the basis')
         return AffinePath(self.schedule, SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis), x)
 
-# %% ../nbs/12_nfdm.ipynb #1a025e60
+# %% ../nbs/12_nfdm.ipynb #44cdb913
 class CouplingFlow(nn.Module):
     r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803), the identity at $t=0$ and $t=1$."
     def __init__(self,
@@ -259,7 +259,7 @@ class CouplingFlow(nn.Module):
         u:Tensor, # $h(\varepsilon; x, t)$, shape `(B, *event)`
         x:Tensor, # the data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
-    )->tuple: # $\varepsilon$, shape `(B, *event)`, and $\log|\det\partial h^{-1}/\partial u|$, shape `(B,)`
+    )->tuple: # $\varepsilon$, shape `(B, *event)`, and $\log\lvert\det\partial h^{-1}/\partial u\rvert$, shape `(B,)`
         "Undo the layers, last one first."
         logdet = u.new_zeros(len(u))
         for i in reversed(range(len(self.nets))):

@@ -2,14 +2,15 @@
 
 Without a browser these tests are skipped; where CI is set they fail instead.
 """
-import functools, os, re, shutil, subprocess, sys, threading
+import functools, json, os, re, shutil, subprocess, sys, threading
+from importlib import import_module
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urldefrag
 import pytest
 
 root = Path(__file__).parents[1]
-site = root/'_docs'
+site, source = root/'_docs', root/'_site'                     # what docs/build.py writes, and what it writes it from
 flags = '--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --disable-quic'.split()
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -56,7 +57,9 @@ look = """async () => {
     const prose = document.querySelector('article').cloneNode(true)
     all('pre, code, .math, mjx-container, script, style, dt.sig', prose).forEach(e => e.remove())
     return {
-        h1: all('h1').length, prose: prose.textContent,
+        h1: all('h1').length, prose: prose.textContent, headings: all('article h2, article h3').length,
+        figures: all('.cell_output img').length, printed: all('.cell_output .output.text_plain, .cell_output .output.stream').length,
+        bare: all('img').filter(img => !img.alt || img.alt.endsWith('.png')).map(img => img.src),
         untypeset: all('.math').filter(e => !e.querySelector('mjx-container')).map(e => e.textContent),
         merror: all('mjx-merror, [data-mml-node=merror]').map(e => e.closest('.math').textContent),
         images: all('img').filter(img => !img.naturalWidth).map(img => img.src),
@@ -71,6 +74,17 @@ cut_off = """() => [...document.querySelectorAll('article *')].filter(e => {
     return true
 }).map(e => e.tagName + ' ' + e.textContent.slice(0, 60))"""
 
+def counts(url):
+    "How many headings, figures and printed outputs the page must have, from the notebook that it was made from."
+    path = source/(url.split('/', 3)[3].removesuffix('.html') + '.ipynb')
+    if not path.exists(): return {}
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    prose = re.sub(r'^```.*?^```', '', '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == 'markdown'), flags=re.S | re.M)
+    shown = [set(o.get('data', {'stream': 0})) for c in cells for o in c.get('outputs', [])]
+    tables = [''.join(o['data']['text/markdown']) for c in cells for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})]
+    return dict(headings=len(re.findall(r'^##+ ', '\n'.join([prose, *tables]), re.M)), figures=sum('image/png' in o for o in shown),
+                printed=sum(not {'image/png', 'text/markdown', 'text/html'} & o for o in shown))
+
 def visit(page, url):
     "Everything that is wrong with one page, and its links and anchors."
     page.problems.clear()
@@ -81,8 +95,9 @@ def visit(page, url):
     if not page.title(): problems.append('no title')
     if seen['h1'] != 1: problems.append(f'{seen["h1"]} headings of the first level')
     problems += [f'not typeset: {text}' for text in seen['untypeset']] + [f'TeX error: {text}' for text in seen['merror']]
-    problems += [f'no image {src}' for src in seen['images']]
-    problems += [f'raw in the text: {m}' for m in re.findall(r'```|:::|\{py:|#\||\{#|\$\$|\\begin|show_doc|\*\*|\]\(|\$[^$\s][^$\n]*\$', seen['prose'])]
+    problems += [f'no image {src}' for src in seen['images']] + [f'no words for {src}' for src in seen['bare']]
+    problems += [f'{name}: {seen[name]} on the page, {count} in the notebook' for name, count in counts(url).items() if seen[name] != count]
+    problems += [f'raw in the text: {m}' for m in re.findall(r'```|:::|\{py:|#\||\{#|\$\$|\\begin|show_doc|\*\*|\]\(|\$[^$\s][^$\n]*\$|\\[a-z]+|Traceback', seen['prose'])]
     if seen['copy'] < seen['code']: problems.append('code without a copy button')
     page.set_viewport_size(dict(width=390, height=844))
     problems += [f'wider than a phone: {text}' for text in page.evaluate(cut_off)[:3]]
@@ -93,8 +108,9 @@ def broken(base, ids, links):
     for here, targets in links.items():
         for target in sorted(set(targets)):
             url, anchor = urldefrag(target)
-            if not url.startswith(base + '/') or not url.endswith('.html'): continue
-            if not (site/url.removeprefix(base + '/')).exists(): yield f'{here}: no page {url}'
+            if '/blob/main/' in url and not (root/url.split('/blob/main/')[1]).exists(): yield f'{here}: no file {url} in the repository'
+            if not url.startswith(base + '/'): continue
+            if not (site/url.removeprefix(base + '/')).is_file(): yield f'{here}: no page {url}'
             elif anchor and url in ids and anchor not in ids[url]: yield f'{here}: no anchor {target}'
 
 def test_pages(base, page):
@@ -107,17 +123,27 @@ def test_pages(base, page):
         problems += found
     assert len(ids) > 30
     problems += broken(base, ids, links)
+    listed = links[f'{base}/index.html']
+    problems += [f'{url} is not in the sidebar' for url in ids if 'reference/' not in url and not any(link.startswith(url) for link in listed)]
+    for module in (path.stem for path in (site/'reference').glob('*.html')):
+        missing = {f'{module}.{name}' for name in import_module(module).__all__} - set(ids[f'{base}/reference/{module}.html'])
+        problems += [f'no entry for {name}' for name in missing]
     assert not problems, '\n'.join(problems)
 
 def test_faults_are_seen(base, page):
     "What the test above looks for, planted in a copy of a page."
-    text, copy = (site/'paths.html').read_text(encoding='utf-8'), site/'planted.html'
+    text, copy, like = (site/'paths.html').read_text(encoding='utf-8'), site/'planted.html', source/'planted.ipynb'
     faults = {'no image': lambda s: s.replace('src="_images/', 'src="_images/gone-', 1),
               'TeX error': lambda s: re.sub(r'\\\[(.*?)\\\]', r'\\[\\nosuchcommand\\]', s, count=1, flags=re.S),
+              'figures: ': lambda s: re.sub(r'<img [^>]*_images/[^>]*>', '', s, count=1),
+              'headings: ': lambda s: s.replace('<h2>', '<p>').replace('</h2>', '</p>'),
+              'raw in the text: \\frac': lambda s: s.replace('<h2>', r'<p>\frac12</p><h2>', 1),
+              'no file': lambda s: s.replace('04_paths.ipynb', '04_gone.ipynb'),
               'no anchor': lambda s: s.replace('href="#the-marginal"', 'href="#nowhere"', 1),
               'raw in the text: **': lambda s: s.replace('<h2>', '<p>a **bold** claim</p><h2>', 1),
               'asks for https://example.com/x.js': lambda s: s.replace('</head>', '<script src="https://example.com/x.js"></script></head>'),
               'wider than a phone': lambda s: s.replace('<h2>', '<div style="width: 900px">wide</div><h2>', 1)}
+    shutil.copy(source/'paths.ipynb', like)
     try:
         for name, plant in faults.items():
             assert plant(text) != text, name
@@ -126,7 +152,7 @@ def test_faults_are_seen(base, page):
             problems, ids, links = visit(page, url)
             problems += broken(base, {url: ids}, {url: links})
             assert any(name in problem for problem in problems), f'{name} was not seen: {problems}'
-    finally: copy.unlink(missing_ok=True)
+    finally: copy.unlink(missing_ok=True); like.unlink()
 
 def test_search(base, page):
     page.goto(f'{base}/search.html?q=NeuralForward')
@@ -143,14 +169,26 @@ def test_names_are_links(base, page):
     assert page.locator('[id="ndm_nb.sampling.sample_ode"] + dd table').first.locator('tr').count() > 3
 
 def test_dark(base, page):
-    "The button goes from light to dark, and text stays readable."
+    "The button goes from light to dark, and text of every kind is readable in both."
     page.emulate_media(color_scheme='light')
-    page.goto(f'{base}/paths.html')
-    colors = """() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('article p:not(.lead)')).color]
-                      .map(color => color.match(/[\\d.]+/g).slice(0, 3).reduce((sum, v) => sum + v/765, 0))"""
-    background, text = page.evaluate(colors)
-    assert background > .9 and text < .3
-    for _ in range(3):
-        if page.evaluate('document.body.dataset.theme') != 'dark': page.click('.content-icon-container .theme-toggle')
-    background, text = page.evaluate(colors)
-    assert background < .2 and text > .6
+    contrast = """css => { const light = color => color.match(/[\\d.]+/g).slice(0, 3).reduce((sum, v) => sum + v/765, 0)
+                           const ground = e => { const c = getComputedStyle(e).backgroundColor
+                                                 return e.parentElement && c.endsWith(', 0)') ? ground(e.parentElement) : light(c) }
+                           const e = document.querySelector(css)
+                           return [ground(e), Math.abs(light(getComputedStyle(e).color) - ground(e))] }"""
+    for name, kinds in {'paths': ('article p:not(.lead)', 'article h2', 'article a', 'article td', 'div.cell_input pre', 'div.cell_output pre'),
+                        'reference/ndm_nb.paths': ('article td', 'dt.sig .sig-name', 'dd p', 'article a')}.items():
+        page.goto(f'{base}/{name}.html')
+        for dark in (False, True):
+            while page.evaluate('document.body.dataset.theme') != ('dark' if dark else 'light'): page.click('.content-icon-container .theme-toggle')
+            for css in kinds:
+                ground, difference = page.evaluate(contrast, css)
+                assert (ground < .25 if dark else ground > .85) and difference > .35, (name, css, dark, ground, difference)
+
+def test_stock_nbdev_processes_the_notebooks(tmp_path):
+    "What `nbdev_docs` does before it calls Quarto."
+    script = "from nbdev.serve import proc_nbs\nif __name__ == '__main__': proc_nbs(force=True, n_workers=2)"
+    (tmp_path/'run.py').write_text(script)
+    done = subprocess.run([sys.executable, tmp_path/'run.py'], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {p.stem for p in (root/'_proc').glob('*.ipynb')} == {p.stem for p in (root/'nbs').glob('*.ipynb')}
