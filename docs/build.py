@@ -24,7 +24,8 @@ empty = inspect.Parameter.empty
 class Processors(FilterDefaults):
     "nbdev's, but for those that execute cells and those that write for Quarto."
     def base_procs(self):
-        return [p for p in super().base_procs() if p.__name__ not in ('insert_warning', 'exec_show_docs', 'add_links', 'add_fold')]
+        left_out = 'insert_warning', 'exec_show_docs', 'add_links', 'add_fold'
+        return [p for p in super().base_procs() if p.__name__ not in left_out]
 
 def page(path):
     "The page that a notebook becomes, by the name that nbdev gives it."
@@ -50,7 +51,8 @@ def chapter(path, pages):
         if cell.cell_type == 'raw':
             front = yaml.safe_load(cell.source.strip().strip('-'))
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
-            nb.cells[i] = mk_cell(f'# {front["title"]}\n\n{{.lead}}\n[notebook]({url}) {front.get("description", "")}', 'markdown')
+            lead = f'{{.lead}}\n[notebook]({url}) {front.get("description", "")}'
+            nb.cells[i] = mk_cell(f'# {front["title"]}\n\n{lead}', 'markdown')
         elif cell.cell_type == 'code':
             hidden = re.search(r'^#\| echo: false', cell.source, re.M)
             cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)
@@ -82,11 +84,13 @@ def parameters(obj):
     text = lambda v: '' if v in (empty, type(None)) else v.__name__ if inspect.isroutine(v) else inspect.formatannotation(v)
     return [(name, text(p['anno']), text(p.get('default', empty)), p['docment'] or '')
             for name, p in docments(obj, full=True, returns=True).items()
-            if name not in ('self', 'cls', 'args', 'kwargs', 'options') and not (name == 'return' and p['anno'] is empty and not p['docment'])]
+            if name not in ('self', 'cls', 'args', 'kwargs', 'options')
+            and (name != 'return' or p['anno'] is not empty or p['docment'])]
 
 def table(obj):
     "The parameters in Markdown; no column for defaults where there are none."
-    code = lambda s: f'`{re.sub(r"(torch|ndm_nb|typing|collections|contextlib)[.][a-z_.]*", "", s)}`'.replace('|', r'\|') if s else ''
+    bare = lambda s: re.sub(r'(torch|ndm_nb|typing|collections|contextlib)[.][a-z_.]*', '', s).replace('|', r'\|')
+    code = lambda s: f'`{bare(s)}`' if s else ''
     rows = [('*returns*' if name == 'return' else f'`{name}`', code(anno), code(default), text)
             for name, anno, default, text in parameters(obj)]
     keep = [0, 1, 2, 3] if any(row[2] for row in rows) else [0, 1, 3]
@@ -100,7 +104,7 @@ def signature(obj):
     return re.sub(r'<\w+ \'?(?:\w+\.)*(\w+).*?>', r'\1', str(inspect.Signature(bare)))
 
 def describe(obj, name, kind, fence=4):
-    "A directive of Sphinx's Python domain; a class has its public methods inside, with the docstring of a base if they have none."
+    "A directive of Sphinx's Python domain; a class has its methods inside, described as in a base if they have no docstring."
     parts = [inspect.getdoc(obj) or '', table(obj) if kind != 'property' else '']
     if kind == 'class' and (bases := [b.__name__ for b in obj.__bases__ if ours(b)]): parts[0] += f' A kind of `{bases[0]}`.'
     for key, member in vars(obj).items() if kind == 'class' else ():

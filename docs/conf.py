@@ -32,7 +32,8 @@ myst_dmath_double_inline = True
 mathjax = next(f.locate() for f in files('sphinx-mathjax-offline') if f.name == 'tex-svg-full.js')
 html_static_path = ['site.css', str(mathjax)]
 mathjax_path = 'tex-svg-full.js'
-mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}}, 'options': {'enableMenu': False}}       # an unknown command is an error
+mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}},             # an unknown command is an error
+                   'options': {'enableMenu': False}}
 
 html_theme = 'furo'
 html_title = 'ndm_nb'
@@ -57,9 +58,10 @@ class NameLinks(SphinxPostTransform):
                 logger.warning('%s is no name of the library', name, location=literal)
             entry = literal.parent.parent                       # the first column of a table of parameters has their own names
             parameter = isinstance(entry, nodes.entry) and entry.parent.index(entry) == 0 and 'reference/' in self.env.docname
-            if name not in known or parameter or isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature)):
-                continue
-            full, entry = known[name]
-            literal.replace_self(make_refnode(self.app.builder, self.env.docname, entry.docname, entry.node_id, literal.deepcopy(), full))
+            here = isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature))
+            if here or parameter or name not in known: continue
+            full, to = known[name]
+            link = make_refnode(self.app.builder, self.env.docname, to.docname, to.node_id, literal.deepcopy(), full)
+            literal.replace_self(link)
 
 def setup(app): app.add_post_transform(NameLinks)
