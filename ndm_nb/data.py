@@ -170,7 +170,7 @@ def _official(name, read):
         return Splits(train[:-held], train[-held:], test, levels=256)
     return load
 
-# %% ../nbs/08_images.ipynb #ec18d007
+# %% ../nbs/08_images.ipynb #775b756a
 def _folder(path, root, download, size):
     "The splits of a folder of images, in bytes."
     from PIL import Image, ImageOps
@@ -180,6 +180,7 @@ def _folder(path, root, download, size):
     files = sorted(p for p in Path(path).rglob('*') if p.suffix.lower() in IMG_EXTENSIONS)
     if len(files) < 10: raise InputError(f'{path} holds {len(files)} images; expected at least 10')
     def read(file):
+        "One image, its central square, in bytes."
         try:
             with Image.open(file) as image: return np.asarray(ImageOps.fit(image.convert('RGB'), (size, size)))
         except OSError as e: raise InputError(f'{file} cannot be read as an image: {e}') from None

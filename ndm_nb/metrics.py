@@ -137,7 +137,7 @@ def features(
     device = next(net.parameters()).device
     with torch.no_grad(): return torch.cat([net(x.to(device)).flatten(1).cpu() for x in images.split(batch)])
 
-# %% ../nbs/21_metrics.ipynb #e3c271d0
+# %% ../nbs/21_metrics.ipynb #227c182c
 def fid(
     images_a:Tensor|Statistics, # images `(N, C, H, W)`, or the `Statistics` of their features
     images_b:Tensor|Statistics, # the same; by custom as many as in the first
@@ -146,6 +146,7 @@ def fid(
 )->Tensor: # at least 0, in squared units of the features; shape `()`, float64
     "Fréchet distance of the features of two sets of images. Raises `InputError` for images without a network."
     def of(a, name):
+        "The statistics of images, or those that were given."
         if isinstance(a, Statistics): return a
         if net is None: raise InputError(f'net is None and {name} are images; expected a network, or Statistics')
         return Statistics.of(features(net, a, batch))

@@ -216,7 +216,7 @@ def _check_unet(event, outputs, width, multipliers, blocks):
         raise InputError(f'event={tuple(event)} has sides {event[1]} and {event[2]}; expected multiples of {factor}, '
                          f'to be halved {len(multipliers) - 1} times for multipliers={tuple(multipliers)}')
 
-# %% ../nbs/07_unet.ipynb #e5bfa278
+# %% ../nbs/07_unet.ipynb #a15c0a3b
 class UNet(nn.Module):
     "A U-Net `net(z, t)` for images, smooth in `t`, whose output starts at zero."
     def __init__(self,
@@ -234,6 +234,7 @@ class UNet(nn.Module):
         self.event, self.outputs, self.fourier = tuple(event), outputs, tuple(fourier or ())
         size, C, bottom = 2*width if time else 0, event[0], len(multipliers) - 1
         def block(level, inp):
+            "A block at a level, for so many channels."
             return ConvBlock(inp, width*multipliers[level], size, max(event[1:]) >> level in tuple(attention or ()))
         self.embed = nn.Sequential(f := TimeFeatures(), nn.Linear(f.size, size), SiLU(),
                                    nn.Linear(size, size), SiLU()) if time else None
@@ -270,7 +271,7 @@ def forward(self:UNet,
     h = self.head(self.act(self.norm(h)))
     return h if self.outputs is None else h.unflatten(1, (self.outputs, self.event[0]))
 
-# %% ../nbs/07_unet.ipynb #c086794b
+# %% ../nbs/07_unet.ipynb #8aa6cd15
 def _difference(f, h=1e-3): return (8*(f(h) - f(-h)) - (f(2*h) - f(-2*h)))/(12*h)
 def _far(a, b, scale=0.): return ((a - b).norm()/max(b.norm().item(), scale, 1e-12)).item()
 def _derivative_errors(net, z, t, noise):
@@ -278,6 +279,7 @@ def _derivative_errors(net, z, t, noise):
     named, d_z = dict(net.named_parameters()), torch.randn_like(z)
     direction = {name: noise(p) for name, p in named.items()}
     def square(s):
+        "The squared time derivative, with all parameters and z moved by s along a direction."
         moved = {name: p + s*direction[name] for name, p in named.items()}
         return t_jvp(lambda t: torch.func.functional_call(net, moved, (z + s*d_z, t)), t)[1].square().sum() + 0*s
     s = z.new_zeros((), requires_grad=True)
