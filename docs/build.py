@@ -103,16 +103,19 @@ def signature(obj):
     bare = [p.replace(annotation=empty) for name, p in inspect.signature(obj).parameters.items() if name not in ('self', 'cls')]
     return re.sub(r'<\w+ \'?(?:\w+\.)*(\w+).*?>', r'\1', str(inspect.Signature(bare)))
 
+def function(member):
+    "What a property, a class method or a plain method is made of."
+    return getattr(member, 'fget', None) or getattr(member, '__func__', member)
+
 def describe(obj, name, kind, fence=4):
     "A directive of Sphinx's Python domain; a class has its methods inside, described as in a base if they have no docstring."
     parts = [inspect.getdoc(obj) or '', table(obj) if kind != 'property' else '']
     if kind == 'class' and (bases := [b.__name__ for b in obj.__bases__ if ours(b)]): parts[0] += f' A kind of `{bases[0]}`.'
     for key, member in vars(obj).items() if kind == 'class' else ():
         documented = [vars(c)[key] for c in obj.__mro__ if ours(c) and key in vars(c) and vars(c)[key].__doc__]
-        fn = getattr(member, 'fget', None) or getattr(member, '__func__', member)
-        if not inspect.isfunction(fn) or not documented or (key[0] == '_' and key != '__call__'): continue
-        fn = getattr(documented[0], 'fget', None) or getattr(documented[0], '__func__', documented[0])
-        parts.append(describe(fn, f'{name}.{key}', 'property' if isinstance(member, property) else 'method', fence - 1))
+        if not inspect.isfunction(function(member)) or not documented or (key[0] == '_' and key != '__call__'): continue
+        inner = 'property' if isinstance(member, property) else 'method'
+        parts.append(describe(function(documented[0]), f'{name}.{key}', inner, fence - 1))
     if '.' not in name and NbdevLookup().doc(name): parts[0] += f' {{ref}}`↗ chapter <{name.lower()}>`'
     body = '\n\n'.join(filter(None, parts))
     return f'{"`"*fence}{{py:{kind}}} {name}{signature(obj) if kind != "property" else ""}\n\n{body}\n{"`"*fence}'
@@ -136,10 +139,9 @@ def write_pages():
     "The notebooks of nbs/sidebar.yml, and the reference, as pages under `source`."
     contents = yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']
     sections = {entry['section']: [nbs/name for name in entry['contents']] for entry in contents if isinstance(entry, dict)}
-    listed = {nbs/'index.ipynb', *(path for entries in sections.values() for path in entries)}
-    exist = {p for p in nbs.rglob('*.ipynb') if not any(part[0] in '._' for part in p.relative_to(nbs).parts)}
-    assert listed == exist, f'nbs/sidebar.yml and the notebooks differ: {sorted(map(str, listed ^ exist))}'
     paths = [nbs/'index.ipynb', *(path for entries in sections.values() for path in entries)]
+    exist = {p for p in nbs.rglob('*.ipynb') if not any(part[0] in '._' for part in p.relative_to(nbs).parts)}
+    assert set(paths) == exist, f'nbs/sidebar.yml and the notebooks differ: {sorted(map(str, set(paths) ^ exist))}'
     pages = {path.resolve(): page(path) for path in paths}
     modules = [f'ndm_nb.{to}' for to in pages.values() if (root/'ndm_nb'/f'{to}.py').exists()]
     shutil.rmtree(source, ignore_errors=True)

@@ -18,7 +18,6 @@ settings = config['DEFAULT']
 project, author, version = settings['lib_name'], 'The ndm_nb authors', settings['version']
 copyright = f'2026, {author}. Apache License 2.0'
 extensions = ['myst_nb', 'sphinx.ext.mathjax', 'sphinx_copybutton']
-exclude_patterns = []
 
 # Notebooks: outputs as they are stored
 nb_execution_mode = 'off'

@@ -74,7 +74,16 @@ class ResidualBlock(nn.Module):
         if self.time is not None: u = u + self.time(features)
         return h + self.down(self.act(u))
 
-# %% ../nbs/02_networks.ipynb #66e921ab
+# %% ../nbs/02_networks.ipynb #2ec765b1
+def _embed_time(net, z, t):
+    "The embedded time, or None for a network without; raises `InputError` for a `z` or `t` that does not fit."
+    check_batch(z, 'z', net.event, finite=False)
+    if (t is None) != (net.embed is None):
+        raise InputError(f'this {type(net).__name__} was made with time={net.embed is not None}, '
+                         f'and was called with{"out" if t is None else ""} a time')
+    return None if t is None else net.embed(check_time(t, z, values=False))
+
+# %% ../nbs/02_networks.ipynb #866098db
 class MLP(nn.Module):
     "A residual perceptron `net(z, t)`, smooth in `t`, whose output starts at zero."
     def __init__(self,
@@ -99,11 +108,7 @@ class MLP(nn.Module):
         t:Tensor|None=None, # times in [0, 1], shape `(B,)`; left out if the network was made with `time=False`
     )->Tensor: # shape `(B, *event)`, or `(B, outputs, *event)`
         "The output at `z` and `t`. Raises `InputError` for a shape or a time that does not fit."
-        check_batch(z, 'z', self.event, finite=False)
-        if (t is None) != (self.embed is None):
-            raise InputError(f'this MLP was made with time={self.embed is not None}, '
-                             f'and was called with{"out" if t is None else ""} a time')
-        features = None if t is None else self.embed(check_time(t, z, values=False))
+        features = _embed_time(self, z, t)
         h = self.inp(z.flatten(1))
         for block in self.blocks: h = block(h, features)
         shape = self.event if self.outputs is None else (self.outputs, *self.event)
@@ -250,18 +255,14 @@ class UNet(nn.Module):
         self.norm, self.act, self.head = AdaptiveGroupNorm(n), SiLU(), nn.Conv2d(n, C*(outputs or 1), 3, padding=1)
         nn.init.zeros_(self.head.weight); nn.init.zeros_(self.head.bias)
 
-# %% ../nbs/07_unet.ipynb #6ade1a2b
+# %% ../nbs/07_unet.ipynb #bc389d0f
 @patch
 def forward(self:UNet,
     z:Tensor, # data or noisy data, shape `(B, C, H, W)`
     t:Tensor|None=None, # times in [0, 1], shape `(B,)`; left out if the network was made with `time=False`
 )->Tensor: # shape `(B, C, H, W)`, or `(B, outputs, C, H, W)`
     "The output at `z` and `t`. Raises `InputError` for a shape or a time that does not fit."
-    check_batch(z, 'z', self.event, finite=False)
-    if (t is None) != (self.embed is None):
-        raise InputError(f'this UNet was made with time={self.embed is not None}, '
-                         f'and was called with{"out" if t is None else ""} a time')
-    features = None if t is None else self.embed(check_time(t, z, values=False))
+    features = _embed_time(self, z, t)
     waves = [f(2**n*math.pi*z) for n in self.fourier for f in (torch.sin, torch.cos)]     # in the precision of z
     kept = [h := self.inp(torch.cat([z, *waves], 1))]
     for layer in self.down: kept.append(h := layer(h, features))
@@ -290,10 +291,12 @@ def _derivative_errors(net, z, t, noise):
         by_difference = [_difference(lambda s: square(z.new_tensor(s)), h) for h in (1e-3, 1e-5)]
     return error, min(_far(slope, other, 1e-6*dot.square().sum().item()) for other in by_difference)
 
-# %% ../nbs/07_unet.ipynb #1558bf7e
+# %% ../nbs/07_unet.ipynb #3244b837
 def _defect(net, z, t, shape):
     "What is wrong with the network, in words, or None. Changes the network."
-    def noise(p): return (.5/math.sqrt(p[0].numel()) if p.ndim > 1 else .1)*torch.randn_like(p)
+    def noise(p):
+        "As large as the weights of a fresh layer."
+        return (.5/math.sqrt(p[0].numel()) if p.ndim > 1 else .1)*torch.randn_like(p)
     for p in net.parameters(): p.data += noise(p)
     out = net(z, t)
     if not isinstance(out, Tensor): return f'returned a {type(out).__name__}; expected a tensor of shape {shape}'

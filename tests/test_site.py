@@ -81,8 +81,7 @@ def counts(url):
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
     prose = re.sub(r'^```.*?^```', '', '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == 'markdown'), flags=re.S | re.M)
     shown = [set(o.get('data', {'stream': 0})) for c in cells for o in c.get('outputs', [])]
-    tables = [''.join(o['data']['text/markdown']) for c in cells for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})]
-    return dict(headings=len(re.findall(r'^##+ ', '\n'.join([prose, *tables]), re.M)), figures=sum('image/png' in o for o in shown),
+    return dict(headings=len(re.findall(r'^##+ ', prose, re.M)), figures=sum('image/png' in o for o in shown),
                 printed=sum(not {'image/png', 'text/markdown', 'text/html'} & o for o in shown))
 
 def visit(page, url):
