@@ -7,7 +7,7 @@ __all__ = ['generative_drift', 'mismatch', 'continuous_bound', 'time_samplers', 
 
 # %% ../nbs/11_continuous.ipynb #380a31df
 from torch import Tensor
-from .core import InputError, check_batch, check_time, expand, sum_event
+from .core import InputError, check_batch, check_time, expand, gather_rows, sum_event
 from .discrete import antithetic_time
 from .model import Bound, NeuralDiffusion, boundary_terms
 from .paths import Marginal
@@ -57,14 +57,17 @@ def continuous_bound(
     z = q.sample()
     velocity, score = mismatch(model, q, z, t)
     diffusion = sum_event((velocity - expand(g**2, z)/2*score)**2) / (2*g**2)
-    if model.training and hasattr(model.volatility, 'update'): model.volatility.update(t, velocity, score)
-    if model.training and not given and hasattr(sampler, 'update'): sampler.update(t, diffusion)
+    if model.training and hasattr(model.volatility, 'update'):
+        model.volatility.update(*gather_rows(t, velocity, score))
+    if model.training and not given and hasattr(sampler, 'update'): sampler.update(*gather_rows(t, diffusion))
     if density is not None: diffusion = diffusion/density
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, diffusion, prior, x[0].numel())
 
 # %% ../nbs/13_volatility.ipynb #a77a7938
 import torch
+from fastcore.basics import patch
+from .core import shard_rows
 from .schedules import OptimalVolatility, bucket
 
 # %% ../nbs/13_volatility.ipynb #ec9d82b3
@@ -91,7 +94,7 @@ def uniform_time(
     like:Tensor, # gives dtype and device
 )->Tensor: # independent times in [0, 1), shape `(n,)`
     "Independent uniform times."
-    return torch.rand(n, dtype=like.dtype, device=like.device)
+    return shard_rows(lambda n: torch.rand(n, dtype=like.dtype, device=like.device), n)
 
 # %% ../nbs/13_volatility.ipynb #c1ee608d
 class BucketTime:
@@ -127,6 +130,25 @@ class BucketTime:
         k = torch.searchsorted(end, u, right=True).clamp(max=self.buckets - 1)
         inside = ((u - end[k] + p[k])/p[k]).clamp(0, 1 - 1e-6)
         return ((k + inside)/self.buckets).clamp(max=1 - 1e-6)
+
+# %% ../nbs/13_volatility.ipynb #6b376fe1
+@patch
+def state_dict(self:BucketTime)->dict: # name to tensor
+    "What has been learned so far."
+    own = {name: value.detach() for name, value in vars(self).items() if isinstance(value, Tensor)}
+    if hasattr(self, 'optimiser'): own |= self.optimiser.state_dict()['state'].get(0, {})
+    return {name: value.clone() for name, value in own.items()}
+
+@patch
+def load_state_dict(self:BucketTime,
+    state:dict, # as `state_dict` returned it
+):
+    "Put back what was learned."
+    own = {name for name, value in vars(self).items() if isinstance(value, Tensor)}
+    for name in own: getattr(self, name).data.copy_(state[name])
+    rest = {name: value for name, value in state.items() if name not in own}
+    if hasattr(self, 'optimiser'):
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | dict(state={0: rest} if rest else {}))
 
 # %% ../nbs/13_volatility.ipynb #790fdbae
 class ImportanceTime(BucketTime):
@@ -164,7 +186,7 @@ class LearnedTime(BucketTime):
     ):
         super().__init__(buckets, uniform)
         self.logits = torch.zeros(buckets, requires_grad=True)
-        self.optimiser = torch.optim.Adam([self.logits], lr=lr)
+        self.optimiser = torch.optim.Adam([self.logits], lr=lr, eps=1e-5)       # rounding errors stay small steps
 
     def weights(self)->Tensor: # shape `(buckets,)`
         "A softmax of the learned logits."

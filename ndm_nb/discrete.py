@@ -9,7 +9,7 @@ __all__ = ['fresh_share', 'posterior', 'antithetic_time', 'check_steps', 'discre
 import math
 import torch
 from torch import Tensor
-from .core import InputError, check_batch, check_time, expand
+from .core import InputError, check_batch, check_time, expand, shard_rows
 from .model import Bound, NeuralDiffusion, boundary_terms, gaussian_kl
 from .paths import Gaussian, Marginal, Path
 
@@ -61,8 +61,11 @@ def antithetic_time(
     like:Tensor, # gives dtype and device
 )->Tensor: # times in [0, 1), shape `(n,)`, each uniform, together evenly spread
     r"$t_i = (u + \pi(i)/n) \bmod 1$ with one uniform $u$ and a random order $\pi$ (VDM, arXiv 2107.00630)."
-    order = torch.randperm(n, device=like.device).to(like.dtype)
-    return (torch.rand(1, dtype=like.dtype, device=like.device) + order/n) % 1
+    def draw(n):
+        "Times for a whole batch."
+        order = torch.randperm(n, device=like.device).to(like.dtype)
+        return (torch.rand(1, dtype=like.dtype, device=like.device) + order/n) % 1
+    return shard_rows(draw, n)
 
 # %% ../nbs/10_discrete.ipynb #7af97716
 def check_steps(

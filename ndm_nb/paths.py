@@ -10,7 +10,7 @@ import math
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_time, expand, sum_event
+from .core import InputError, check_batch, check_time, expand, randn_rows, sum_event
 from .schedules import NoiseSchedule
 from .transforms import Curve, IdentityTransform, Transform
 
@@ -58,7 +58,7 @@ class Gaussian(Marginal):
         noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; drawn from $\mathcal N(0, I)$ if left out
     )->Tensor: # $z$, shape `(B, *event)`
         r"$z = \mu + \sigma\varepsilon$."
-        return self.mean + self.std*(torch.randn_like(self.mean) if noise is None else noise)
+        return self.mean + self.std*(randn_rows(self.mean) if noise is None else noise)
 
     def noise(self,
         z:Tensor, # where, shape `(B, *event)`
@@ -171,7 +171,7 @@ class LinearForward(NeuralForward):
     ): super().__init__(schedule, IdentityTransform())
 
 # %% ../nbs/12_nfdm.ipynb #35cfd537
-from .core import check_like, t_jvp
+from .core import check_like, randn_rows, t_jvp
 from .transforms import SeparableCurve, power_basis
 
 # %% ../nbs/12_nfdm.ipynb #0a7b8e4e
@@ -281,7 +281,7 @@ class FlowMarginal(Marginal):
         noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; drawn from $\mathcal N(0, I)$ if left out
     )->Tensor: # $z$, shape `(B, *event)`
         r"$z = \mu + \sigma\,h(\varepsilon)$."
-        return self.base.sample(self.coupling(torch.randn_like(self.x) if noise is None else noise, self.x, self.t))
+        return self.base.sample(self.coupling(randn_rows(self.x) if noise is None else noise, self.x, self.t))
 
     @property
     def log_std(self)->Tensor: # broadcastable to the event

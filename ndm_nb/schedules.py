@@ -233,7 +233,8 @@ class LearnedVolatility(Volatility):
     def forward(self,
         t:Tensor, # times, shape `(B,)`
     )->Tensor: # $g(t)$, shape `(B,)`
-        return self.base(t) * (self.floor + F.softplus(self.net(2*t[:, None] - 1)[:, 0]))
+        with torch.autocast(t.device.type, enabled=False):                       # always in the precision of t
+            return self.base(t) * (self.floor + F.softplus(self.net(2*t[:, None] - 1)[:, 0]))
 
 # %% ../nbs/13_volatility.ipynb #67927170
 def bucket(

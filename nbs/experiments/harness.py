@@ -32,6 +32,6 @@ def cost(trainers, rounds=5):
             trainer = make()
             start = time.perf_counter()
             trainer.fit(progress=False)
-            best[name] = min(best.get(name, float('inf')), (time.perf_counter() - start)/trainer.iterations)
+            best[name] = min(best.get(name, float('inf')), (time.perf_counter() - start)/trainer.iteration)
     first = next(iter(best.values()))
     return {name: round(seconds/first, 3) for name, seconds in best.items()}
