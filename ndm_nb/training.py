@@ -48,14 +48,14 @@ def evaluate(
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
     x:Tensor, # data, or bytes that stand for them, shape `(N, *event)`, on any device
     repeats:int=20, # passes over the data
-    batch:int=1024, # samples at a time
+    batch:int|None=None, # samples at a time; by default as many as have 131,072 numbers together, at most 1024
     seed:int=0, # of the times and the noise
 )->dict: # bits/dim: `reconstruction`, `diffusion`, `prior`, `total`, and the standard error of the total, `stderr`
     "The bound on held-out data, term by term. Raises `InputError` for fewer than two samples or no pass."
     if len(x) < 2 or repeats < 1:
         raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
     passes, training, names = [], model.training, (*_terms, 'total')
-    device = next(model.parameters(), x).device
+    device, batch = next(model.parameters(), x).device, batch or max(8, min(1024, 2**17//x[0].numel()))
     model.eval()
     try:
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
