@@ -1,0 +1,141 @@
+"""What interrupts a training, and what is left: kill -9, a full disk, a folder that cannot be written, damaged and foreign checkpoints."""
+import json, os, pickle, subprocess, sys
+from pathlib import Path
+import pytest, torch
+from ndm_nb import cli
+from ndm_nb.checkpoints import checkpoint_files, load_state
+
+small = '--compare none --width 16 --depth 1 --batch 32'.split()
+
+killer = """
+import json, os, random, signal, sys, time
+import sklearn.datasets, sklearn.model_selection, torch, matplotlib.pyplot, accelerate, tqdm.auto, safetensors.torch
+from torch.optim import swa_utils
+from ndm_nb.checkpoints import checkpoint_files, load_state
+from ndm_nb.cli import train_main
+torch.set_num_threads(1)
+
+def start(*options):
+    "The command in a process of its own, which is this one, copied."
+    if pid := os.fork(): return pid
+    try: train_main([*sys.argv[1:], *options]); os._exit(0)
+    finally: os._exit(1)
+
+pid = start('--out', 'unbroken')
+assert os.waitpid(pid, 0)[1] == 0
+rng, seen = random.Random(0), []
+while len(seen) < 20:
+    pid = start('--out', 'killed', '--resume')
+    time.sleep(rng.uniform(.05, .5))
+    assert os.waitpid(pid, os.WNOHANG) == (0, 0), 'the training ended before it was killed'
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    files = checkpoint_files('killed/digits-nfdm-Tinf.partial')
+    seen.append([load_state(file)[1]['iteration'] for file in files])
+pid = start('--out', 'killed', '--resume')
+assert os.waitpid(pid, 0)[1] == 0
+print(json.dumps(seen))
+"""
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='forks processes')
+def test_killed_at_twenty_moments(tmp_path):
+    "No checkpoint is ever unreadable, and the end is that of a training that nobody killed, bit by bit."
+    (tmp_path/'killer.py').write_text(killer)
+    options = [*small, '--preset', 'nfdm', '--times', 'learned', '--iterations', '1200', '--every', '60', '--save', '20']
+    done = subprocess.run([sys.executable, 'killer.py', *options], cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | dict(MPLBACKEND='agg', OMP_NUM_THREADS='1'))
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout.splitlines()[-1])
+    reached = [iterations[-1] if iterations else 0 for iterations in seen]
+    print('checkpoints at the moments of death:', reached)
+    assert reached == sorted(reached) and len(set(reached)) > 5 and all(len(s) in (1, 2, 3) for s in seen if s)
+    first, second = (tmp_path/out/'digits-nfdm-Tinf' for out in ('unbroken', 'killed'))
+    lines = lambda run: [json.loads(line) | dict(seconds=0) for line in (run/'metrics.jsonl').read_text().splitlines()]
+    assert lines(first) == lines(second) and len(lines(first)) == 20
+    assert (first/'model.safetensors').read_bytes() == (second/'model.safetensors').read_bytes()
+    assert {p.name for p in first.iterdir()} == {p.name for p in second.iterdir()} and not checkpoint_files(second)
+
+def command(*options): cli.train_main([*small, '--iterations', '60', '--every', '20', '--save', '20', *map(str, options)])
+
+@pytest.fixture
+def fails(capsys):
+    def run(*options):
+        "The message of a command that must fail, with a status that is not 0."
+        with pytest.raises(SystemExit) as e: command(*options)
+        assert isinstance(e.value.code, str) and e.value.code.startswith('ndm_train: ') and '\n' not in e.value.code      # status 1, one line
+        print(e.value.code)
+        return e.value.code + capsys.readouterr().err
+    return run
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    "An unfinished run, stopped after 40 of its 60 iterations: its folder, and the name of its last checkpoint."
+    def report(*args):
+        "As if somebody had pressed Ctrl-C at iteration 40, after its checkpoint."
+        def log(entry):
+            if entry['iteration'] == 60: raise KeyboardInterrupt
+        return log
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, '_report', report)
+        with pytest.raises(SystemExit, match='interrupted'): command('--out', tmp_path)
+    partial = tmp_path/'digits-ndm-T10.partial'
+    assert [p.name for p in checkpoint_files(partial)] == ['checkpoint-00000020.safetensors', 'checkpoint-00000040.safetensors']
+    return partial, checkpoint_files(partial)[-1]
+
+def mounted(path, options):
+    "A file system of its own, for those who may."
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path], capture_output=True).returncode: pytest.skip('may not mount a file system')
+
+def test_a_full_disk(tmp_path, fails, stopped):
+    partial, last = stopped
+    disk, size = tmp_path/'disk', last.stat().st_size
+    disk.mkdir()
+    mounted(disk, f'size={int(2.6*size) + 60_000}')                      # room for two checkpoints and what goes with them
+    try:
+        message = fails('--out', disk)
+        assert 'No space left on device' in message and 'with --resume goes on from' in message
+        kept = checkpoint_files(disk/'digits-ndm-T10.partial')
+        assert [load_state(p)[1]['iteration'] for p in kept] == [20, 40] and not list(disk.rglob('*.tmp'))
+        subprocess.run(['mount', '-o', f'remount,size={20*size}', disk], check=True)
+        command('--out', disk, '--resume')
+        assert (disk/'digits-ndm-T10'/'model.safetensors').is_file()
+    finally: subprocess.run(['umount', '-l', disk], check=True)
+
+def test_a_folder_that_cannot_be_written(tmp_path, fails):
+    disk = tmp_path/'disk'
+    disk.mkdir()
+    mounted(disk, 'ro')
+    try: assert 'Read-only file system' in fails('--out', disk)
+    finally: subprocess.run(['umount', '-l', disk], check=True)
+
+class Weights:
+    def __reduce__(self): return exec, ("open('surprise.txt', 'w').write('I was only loaded')",)
+
+@pytest.mark.parametrize('damage, message', [('cut', 'cannot be read'), ('pickle', 'cannot be read'), ('other model', 'is a checkpoint of another model')])
+def test_a_checkpoint_that_cannot_be_used(damage, message, tmp_path, monkeypatch, fails, stopped):
+    partial, last = stopped
+    good = checkpoint_files(partial)[0].read_bytes()
+    monkeypatch.chdir(tmp_path)
+    if damage == 'cut': last.write_bytes(last.read_bytes()[:-1000])
+    elif damage == 'pickle': last.write_bytes(pickle.dumps(Weights()))
+    else:
+        from ndm_nb.checkpoints import save_state
+        tensors, info = load_state(last)
+        save_state(last, {k: torch.zeros(3, *v.shape[1:]) if k == 'model.predictor.net.head.weight' else v for k, v in tensors.items()}, info)
+    assert message in fails('--out', tmp_path, '--resume') and not Path('surprise.txt').exists()
+    assert checkpoint_files(partial)[0].read_bytes() == good
+    last.unlink()
+    command('--out', tmp_path, '--resume')                               # the one before serves
+
+def test_work_is_not_thrown_away(tmp_path, fails, stopped):
+    partial, last = stopped
+    assert 'expected --resume to go on with it, or --overwrite' in fails('--out', tmp_path)
+    assert 'was begun with lr=default (now 0.02); expected the same options' in fails('--out', tmp_path, '--lr', '.02', '--resume')
+    assert last.is_file()
+    command('--out', tmp_path, '--resume')
+    command('--out', tmp_path, '--resume')                               # complete already: nothing to do
+
+def test_no_such_device_and_no_such_memory(tmp_path, fails):
+    assert "device 'cuda:99' cannot be used" in fails('--out', tmp_path, '--device', 'cuda:99')
+    assert 'out of memory; a smaller --batch or --width' in fails('--out', tmp_path, '--width', 3_000_000)
+    assert not list(tmp_path.iterdir())
