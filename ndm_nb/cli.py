@@ -196,7 +196,7 @@ def _check_resume(partial, config):
     try: was = json.loads((partial/'config.json').read_text())
     except (OSError, ValueError) as e: raise InputError(f'{partial}/config.json cannot be read ({e}); expected that of the run') from None
     now, names = json.loads(json.dumps(config)), {*was, *config} - _free
-    other = [f'{k}={was.get(k)} (now {now.get(k)})' for k in sorted(names) if was.get(k) != now.get(k)]
+    other = [f'{k}={was.get(k, "default")} (now {now.get(k, "default")})' for k in sorted(names) if was.get(k) != now.get(k)]
     if other: raise InputError(f'{partial} was begun with {", ".join(other)}; expected the same options to --resume it')
 
 # %% ../nbs/24_cli.ipynb #67d78247

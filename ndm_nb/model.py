@@ -11,6 +11,7 @@ __all__ = ['DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPred
 import math
 from typing import NamedTuple
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 from .core import InputError, check_like, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
@@ -145,23 +146,67 @@ class Levels:
     "Independent categorical distributions over a grid of values, one for each dimension of the event."
     def __init__(self,
         values:Tensor, # the levels in increasing order, evenly spaced, shape `(L,)`
-        logits:Tensor, # unnormalised log-probabilities, shape `(B, *event, L)`
-    ): self.values, self.log_probs = values, logits.log_softmax(-1)
+        mean:Tensor, # $\mu$, where the most probable levels are, shape `(B, *event)`
+        std:Tensor, # $s$, how far from there levels are probable, above 0, broadcastable to `mean`
+        reach:int, # $h$, the levels to sum over on each side of the nearest, at least 0
+    ):
+        last = len(values) - 1
+        spacing = (values[-1] - values[0])/last
+        u = (mean - (values[0] + values[-1])/2)/spacing         # from the middle, where floats are most precise
+        self.nearest = (u + last/2).round().clamp(0, last)
+        self.offset = u - (self.nearest - last/2)
+        self.values, self.precision, self.size = values, (spacing/std)**2, min(2*reach, last) + 1
+        self.first = (self.nearest - reach).clamp(0, last + 1 - self.size)
 
-    def log_prob(self,
-        x:Tensor, # data on the grid, shape `(B, *event)`
-    )->Tensor: # $\log p(x)$ in nats, shape `(B,)`
-        r"$\log p(x)$, summed over the event. Raises `InputError` if a value is not one of the levels."
-        return sum_event(self.log_probs.gather(-1, level_index(x, self.values)[..., None])[..., 0])
+# %% ../nbs/05_model.ipynb #c7d20a94
+@patch
+def log_ratio(self:Levels,
+    j:Tensor, # whole numbers, shape `(B, *event)`, or with a dimension in front
+)->Tensor: # $a_j/\log 2$, of the shape of `j`
+    r"$\log_2(p_{n+j}/p_n)$, in bits: the level `j` further on against the nearest one. Derived in this notebook."
+    return j*(2*self.offset - j) * (self.precision/(2*math.log(2)))
 
-    @property
-    def mode(self):
-        "The most probable level in each dimension."
-        return self.values[self.log_probs.argmax(-1)]
+@patch
+def window(self:Levels,
+    block:int=16, # how many levels at a time, at least 1
+): # tensors of shape `(at most block, B, *event)`
+    "Where the levels of the window are, seen from the nearest, block by block."
+    steps = torch.arange(self.size, dtype=self.first.dtype, device=self.first.device)
+    for i in expand(steps, self.first[None]).split(block): yield self.first - self.nearest + i
 
-    def sample(self)->Tensor: # levels, shape `(B, *event)`
-        "A random level in each dimension."
-        return self.values[torch.distributions.Categorical(logits=self.log_probs).sample()]
+# %% ../nbs/05_model.ipynb #e94a5d07
+@patch
+def log_prob(self:Levels,
+    x:Tensor, # data on the grid, shape `(B, *event)`
+)->Tensor: # $\log p(x)$ in nats, shape `(B,)`
+    r"$\log p(x)$, summed over the event. Raises `InputError` if a value is not one of the levels."
+    total = sum(self.log_ratio(j).exp2().sum(0) for j in self.window())
+    bits = self.log_ratio(level_index(x, self.values) - self.nearest) - total.log2()
+    return sum_event(bits) * math.log(2)
+
+@patch(as_prop=True)
+def mode(self:Levels)->Tensor: # levels, shape `(B, *event)`
+    "The most probable level in each dimension."
+    return self.values[self.nearest.long().clamp(0)]         # NaN, as a whole number, may be negative
+
+@patch
+def sample(self:Levels)->Tensor: # levels, shape `(B, *event)`
+    "A random level in each dimension."
+    ratios = torch.cat([self.log_ratio(j) for j in self.window()])
+    index = torch.distributions.Categorical(logits=ratios.movedim(0, -1)*math.log(2)).sample()
+    return self.values[self.first.long() + index]
+
+# %% ../nbs/05_model.ipynb #1d95e2c8
+@torch.enable_grad()
+def _reach(
+    schedule:NoiseSchedule, # where $s = \sigma_0/\alpha_0$ comes from
+    levels:int, # $L$, at least 2
+    spacing:float, # between two levels, above 0
+)->int: # $h$, from 0 to $L$
+    "How many levels on each side of the nearest count in float64; all of them if the schedule's start has a gradient."
+    alpha, sigma = schedule(next(schedule.parameters(), torch.zeros(1, device='cpu')).new_zeros(1))
+    w = sigma/alpha/spacing
+    return levels if w.requires_grad else math.ceil(min(levels, w.item()*math.sqrt(2*math.log(1e17*levels))))
 
 # %% ../nbs/05_model.ipynb #4b43008a
 class CategoricalDecoder(nn.Module):
@@ -177,14 +222,14 @@ class CategoricalDecoder(nn.Module):
             raise InputError(f'levels={levels} from {low} to {high}; expected at least 2 levels, low < high')
         self.schedule = schedule or LinearGamma()
         self.register_buffer('values', torch.linspace(low, high, levels), persistent=False)
+        self.reach = _reach(self.schedule, levels, (high - low)/(levels - 1))
 
     def forward(self,
         z:Tensor, # $z_0$, shape `(B, *event)`
     )->Levels: # $p(x\mid z_0)$
         "The distribution over the levels, given the end of the reverse process."
-        alpha, sigma = self.schedule(z.new_zeros(1))
-        values = self.values.to(z)
-        return Levels(values, -((z[..., None]/alpha - values) * alpha/sigma)**2 / 2)
+        alpha, sigma = (expand(v, z) for v in self.schedule(z.new_zeros(1)))
+        return Levels(self.values.to(z), z/alpha, sigma/alpha, self.reach)
 
     def check(self,
         x:Tensor, # data, shape `(B, *event)`
