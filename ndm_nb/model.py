@@ -9,9 +9,11 @@ __all__ = ['DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPred
 
 # %% ../nbs/05_model.ipynb #97724184
 import math
+from pathlib import Path as FilePath
 from typing import NamedTuple
 import torch
 from fastcore.basics import patch
+from huggingface_hub import ModelHubMixin
 from torch import Tensor, nn
 from .core import InputError, check_like, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
@@ -203,10 +205,13 @@ def _reach(
     levels:int, # $L$, at least 2
     spacing:float, # between two levels, above 0
 )->int: # $h$, from 0 to $L$
-    "How many levels on each side of the nearest count in float64; all of them if the schedule's start has a gradient."
+    "How many levels on each side of the nearest count in float64; all of them if training can move the schedule's start."
+    parameters = [p for p in schedule.parameters() if p.requires_grad]
     alpha, sigma = schedule(next(schedule.parameters(), torch.zeros(1, device='cpu')).new_zeros(1))
     w = sigma/alpha/spacing
-    return levels if w.requires_grad else math.ceil(min(levels, w.item()*math.sqrt(2*math.log(1e17*levels))))
+    slopes = torch.autograd.grad(w, parameters, allow_unused=True) if w.requires_grad else ()
+    if any(s is not None and s.any() for s in slopes): return levels
+    return math.ceil(min(levels, w.item()*math.sqrt(2*math.log(1e17*levels))))
 
 # %% ../nbs/05_model.ipynb #4b43008a
 class CategoricalDecoder(nn.Module):
@@ -272,7 +277,7 @@ def prior_kl(
     return gaussian_kl(q, Gaussian(torch.zeros_like(q.mean), torch.zeros_like(q.log_std)))
 
 # %% ../nbs/05_model.ipynb #5c854653
-class NeuralDiffusion(nn.Module):
+class NeuralDiffusion(nn.Module, ModelHubMixin, library_name='ndm_nb'):
     "A diffusion model: a forward process, a predictor of the data, a volatility, and a decoder."
     def __init__(self,
         forward_process:ForwardProcess, # $x \mapsto q(z_t\mid x)$
@@ -283,6 +288,25 @@ class NeuralDiffusion(nn.Module):
         super().__init__()
         self.forward_process, self.predictor = forward_process, predictor
         self.volatility, self.decoder = volatility, decoder
+
+    def save_pretrained(self,
+        save_directory, # where to; made if it does not exist
+        metrics:dict|None=None, # figures for the model card, name to number
+        push_to_hub:bool=False, # upload it as well?
+        **options, # for `push_to_hub`, such as `repo_id`
+    ):
+        "Write weights, configuration and model card. Raises `InputError` for a model that `build` did not make."
+        from ndm_nb.sharing import save_folder
+        save_folder(save_directory, self, metrics=metrics)
+        if push_to_hub: return self.push_to_hub(**options)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id, force_download=False, **options):
+        "The model in a folder or on the hub."
+        from ndm_nb.sharing import load_folder
+        if FilePath(model_id).is_dir(): return load_folder(model_id)[0]
+        from huggingface_hub import snapshot_download
+        return load_folder(snapshot_download(model_id, force_download=force_download, **options))[0]
 
 # %% ../nbs/05_model.ipynb #7fafb440
 def boundary_terms(

@@ -6,7 +6,7 @@
 __all__ = ['model_card', 'save_folder', 'load_folder']
 
 # %% ../nbs/23_sharing.ipynb #dbb30944
-import json
+import json, tempfile
 from pathlib import Path
 import ndm_nb
 from .checkpoints import write_atomically
@@ -41,15 +41,16 @@ def save_folder(
     metrics:dict|None=None, # figures for the card
 ):
     "Write the three files. Raises `InputError` for a model that `build` did not make, before anything is touched."
-    from safetensors.torch import save
+    from safetensors.torch import save_model
     if getattr(model, 'config', None) is None:
         raise InputError('the model has no config; expected one made by build(...), which can make it again. '
                          'The weights of any other are saved by safetensors.torch.save_model')
     config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=model.config)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: v.detach().cpu().contiguous().clone() for name, v in model.state_dict().items()}
-    write_atomically(folder/'model.safetensors', save(weights, {'format': 'pt'}))
+    with tempfile.TemporaryDirectory() as away:
+        save_model(model, f'{away}/model.safetensors', {'format': 'pt'})             # what is shared is saved once
+        write_atomically(folder/'model.safetensors', Path(away, 'model.safetensors').read_bytes())
     write_atomically(folder/'README.md', model_card(config, metrics, folder.name.removesuffix('.partial')))
     write_atomically(folder/'config.json', json.dumps(config, indent=2) + '\n')
 

@@ -42,6 +42,12 @@ def bound_for(
 # %% ../nbs/20_training.ipynb #c2ea5f9a
 _terms = ('reconstruction', 'diffusion', 'prior')
 
+def _with_penalty(bound, penalty, model, x):
+    "The terms of the bound, their sum, and the penalty, by name, in nats."
+    b = bound(model, x)
+    values = {name: getattr(b, name) for name in (*_terms, 'total')}
+    return values | (dict(penalty=penalty(model, x)) if penalty else {})
+
 @torch.no_grad()
 def evaluate(
     model:NeuralDiffusion, # in any mode; it is evaluated in `eval` mode and put back
@@ -50,19 +56,20 @@ def evaluate(
     repeats:int=20, # passes over the data
     batch:int|None=None, # samples at a time; by default as many as have 131,072 numbers together, at most 1024
     seed:int=0, # of the times and the noise
-)->dict: # bits/dim: `reconstruction`, `diffusion`, `prior`, `total`, and the standard error of the total, `stderr`
+    penalty=None, # a function `(model, x) -> nats`, shape `(B,)`, that is reported beside the bound
+)->dict: # bits/dim: `reconstruction`, `diffusion`, `prior`, `total`, `stderr` of the total, and `penalty` if there is one
     "The bound on held-out data, term by term. Raises `InputError` for fewer than two samples or no pass."
     if len(x) < 2 or repeats < 1:
         raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
-    passes, training, names = [], model.training, (*_terms, 'total')
+    passes, training, names = [], model.training, (*_terms, 'total') + (('penalty',) if penalty else ())
     device, batch = next(model.parameters(), x).device, batch or max(8, min(1024, 2**17//x[0].numel()))
     model.eval()
     try:
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
             torch.manual_seed(seed)
             for _ in range(repeats):
-                parts = [bound(model, as_float(part.to(device))) for part in x.split(batch)]
-                terms = [torch.cat([getattr(b, name) for b in parts]) for name in names]
+                parts = [_with_penalty(bound, penalty, model, as_float(part.to(device))) for part in x.split(batch)]
+                terms = [torch.cat([part[name] for part in parts]) for name in names]
                 passes.append(torch.stack(terms).cpu().double())
     finally: model.train(training)
     per_sample = torch.stack(passes).mean(0) / (x[0].numel()*math.log(2))
@@ -96,16 +103,19 @@ class BoundModule(nn.Module):
         model:NeuralDiffusion, # the model
         bound, # a function `(model, x) -> Bound`
         precision:str='fp32', # of the networks: 'fp32' or 'bf16'
+        penalty=None, # a function `(model, x) -> nats`, shape `(B,)`, that is added to the loss
     ):
         super().__init__()
-        self.model, self.bound, self.half = model, bound, precision == 'bf16'
+        self.model, self.bound, self.half, self.penalty = model, bound, precision == 'bf16', penalty
 
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
-    )->Tensor: # reconstruction, diffusion and prior in bits/dim, shape `(B, 3)`
-        "The terms of the bound for each sample."
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half): bound = self.bound(self.model, x)
-        return torch.stack([getattr(bound, term) for term in _terms], 1) / (bound.dims*math.log(2))
+    )->Tensor: # reconstruction, diffusion, prior and the penalty in bits/dim, shape `(B, 4)`
+        "What the loss consists of, for each sample."
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+            values = _with_penalty(self.bound, self.penalty, self.model, x)
+        terms = [values[term] for term in _terms]
+        return torch.stack([*terms, values.get('penalty', torch.zeros_like(terms[0]))], 1) / (x[0].numel()*math.log(2))
 
 # %% ../nbs/20_training.ipynb #b6ae44fe
 class TrainingError(RuntimeError):
@@ -160,6 +170,7 @@ class Trainer:
         bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
         train:Tensor, # training data, shape `(N, *event)`; bytes are converted batch by batch
         valid:Tensor, # validation data, shape `(M, *event)`
+        penalty=None, # a function `(model, x) -> nats`, shape `(B,)`, that is added to the loss, such as a curvature
         iterations:int|None=2500, # number of gradient steps, at least 1; None for no limit but `minutes`
         minutes:float|None=None, # end after so many minutes, if not before
         batch:int=128, # samples per step, over all processes; at most `N` are used
@@ -191,14 +202,14 @@ class Trainer:
         self.train, self.valid, self.minutes, self.accumulate = train, valid, minutes, accumulate
         self.folder, self.save, self.keep, self.track = folder and Path(folder), save, keep, tuple(track)
         _check_trackers(self.track)
-        self._prepare(model, bound, device, compile)
+        self._prepare(model, bound, penalty, device, compile)
 
 # %% ../nbs/20_training.ipynb #2d149596
 _own_checks = ('iterations', 'lr', 'schedule', 'warmup', 'ema', 'clip', 'seed', 'precision')
 def _launched_precision(): return dict(no='fp32').get(p := os.environ.get('ACCELERATE_MIXED_PRECISION', 'no'), p)
 
 @patch
-def _prepare(self:Trainer, model, bound, device, compile):
+def _prepare(self:Trainer, model, bound, penalty, device, compile):
     "Put the model where it is trained, alone or with other processes, and make what goes with it."
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -210,9 +221,9 @@ def _prepare(self:Trainer, model, bound, device, compile):
     if self.batch % (processes*self.accumulate):
         raise InputError(f'batch={self.batch} for {processes} processes, accumulate={self.accumulate}; '
                          f'expected a multiple of {processes*self.accumulate}')
-    self.device = device if processes == 1 else self.accelerator.device
+    self.device, self.penalty = device if processes == 1 else self.accelerator.device, penalty
     self.model, self.bound, self.sampler = model.to(self.device), bound, getattr(bound, 'keywords', {}).get('sampler')
-    module = BoundModule(self.model.eval(), bound, self.precision)
+    module = BoundModule(self.model.eval(), bound, self.precision, penalty)
     terms, parameters = module(as_float(self.train[:2].to(self.device))), list(self.model.parameters())
     grads = torch.autograd.grad(terms.sum(), [p for p in parameters if p.requires_grad], allow_unused=True)
     unused.find_unused_parameters = any(g is None for g in grads)
@@ -264,9 +275,9 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
             part.sum().backward()
         terms = terms + part.detach()
     values = self._together(torch.cat([terms, terms.new_tensor([time.time() - self.start])]))
-    terms, self.seconds = values[:, :3].mean(0), values[0, 3].item()
+    terms, self.seconds = values[:, :4].mean(0), values[0, 4].item()
     if not math.isfinite(loss := terms.sum().item()):
-        bad = [name for name, value in zip(_terms, terms) if not value.isfinite()]
+        bad = [name for name, value in zip((*_terms, 'penalty'), terms) if not value.isfinite()]
         raise TrainingError(f'the {" and the ".join(bad)} term is not finite')
     norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
     if not torch.isfinite(norm): raise TrainingError('the gradient is not finite')
@@ -328,7 +339,8 @@ def progress(self:Trainer)->float: # in [0, 1], or a little more at the end
 @patch
 def _validate(self:Trainer):
     "Evaluate the average, keep it if it is the best, and add to the history."
-    valid = evaluate(self.average.module, self.bound, self.valid, self.repeats)['total']
+    metrics = evaluate(self.average.module, self.bound, self.valid, self.repeats, penalty=self.penalty)
+    valid = metrics['total'] + metrics.get('penalty', 0.)
     if valid < self.best: self.best, self.best_weights = valid, copy.deepcopy(self.average.module.state_dict())
     entry = dict(iteration=self.iteration, train=_mean(self.losses), valid=valid, seconds=time.time() - self.start)
     self.history.append(entry)

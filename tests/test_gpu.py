@@ -12,7 +12,7 @@ from ndm_nb.training import Trainer, bound_for, evaluate
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 
-@pytest.mark.parametrize('preset', ['ddpm', 'vdm', 'flow_matching', 'ndm', 'nfdm', 'nfdm_flow', 'nfdm_paper'])
+@pytest.mark.parametrize('preset', ['ddpm', 'vdm', 'flow_matching', 'ndm', 'ndm_full', 'nfdm', 'nfdm_flow', 'nfdm_paper'])
 def test_gpu_agrees_with_cpu(preset):
     digits = dataset('digits')
     torch.manual_seed(0)
@@ -43,3 +43,14 @@ def test_training_on_gpu(preset, steps):
     Trainer(model, bound, digits.train, digits.valid, iterations=50, ema=.8, every=25, device='cuda').fit(progress=False)
     assert next(model.parameters()).device.type == 'cuda'
     assert evaluate(model, bound, digits.test.cuda())['total'] < before['total'] - .1
+
+@pytest.mark.parametrize('compile', [False, True], ids=['eager', 'compiled'])
+def test_unet_in_bfloat16_on_gpu(compile):
+    "Data stay on the CPU as bytes, networks run in bfloat16, weights stay in float32, and the loss goes down."
+    torch.manual_seed(0)
+    x = (torch.rand(256, 3, 1, 1)*255).byte().expand(256, 3, 16, 16).contiguous()
+    model = build('ndm_full', (3, 16, 16), 256, network='unet', width=16, depth=1, multipliers=(1, 2), attention=(8,))
+    trainer = Trainer(model, bound_for(None), x, x[:16], iterations=40, every=10, batch=64, precision='bf16', compile=compile, device='cuda', flip=True)
+    history = trainer.fit(progress=False)
+    assert trainer.train.device.type == 'cpu' and all(p.dtype == torch.float32 and p.is_cuda for p in model.parameters())
+    assert history[-1]['train'] < history[0]['train'] - .5

@@ -47,6 +47,18 @@ def test_features_are_those_of_pytorch_fid(ours, monkeypatch):
     assert error < 1e-4
 
 @needs_data
+def test_the_command(tmp_path, monkeypatch):
+    "`ndm_eval --fid` on a model that has hardly been trained, with the statistics of some training images kept in a file."
+    from ndm_nb.cli import ndm_eval, ndm_train
+    monkeypatch.chdir(tmp_path)
+    ndm_train(data='cifar10:cat', T='4', compare='none', iterations=1, width=8, depth=1)
+    options = dict(run='runs/cifar10-cat-ndm-T4', fid=True, n=12, stats='cats.npz')
+    first, again = ndm_eval(reference=24, **options), ndm_eval(**options, solver='heun', steps=2)
+    assert first['fid'] > 100 and first['nfe'] == 4 and first['reference'] == 24 and first['kid'] > 0
+    assert again['nfe'] == 3 and 'kid' not in again and Statistics.load('cats.npz').mu.shape == (2048,)
+    assert ndm_eval(**options)['fid'] == pytest.approx(first['fid'], rel=1e-3)
+
+@needs_data
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='60,000 images through Inception: needs a CUDA device')
 def test_fid_of_cifar10_train_and_test(inception):
     net = inception.cuda()
