@@ -24,6 +24,7 @@ from .model import NeuralDiffusion
 from .presets import build, settings_for
 from .sampling import Trajectory, count_nfe, find_sampler, sample_ode, sample_sde
 from .sharing import load_folder, save_folder
+from .transport import curvature as curvature_of
 from .training import Trainer, TrainingError, bound_for, check_seed, evaluate, is_out_of_memory, mix_seed
 
 # %% ../nbs/24_cli.ipynb #666c6396
@@ -120,9 +121,10 @@ def default_steps(
 # %% ../nbs/24_cli.ipynb #d7ca7a14
 def default_solver(
     config:dict, # as `load_run` returns it
-)->str: # 'ancestral' for a model with T steps, 'stochastic_heun' for one of continuous time
-    "The solver to sample with if nobody says otherwise: the one for the process that the bound is about."
-    return 'ancestral' if config['T'] else 'stochastic_heun'
+)->str: # 'ancestral' for a model with T steps; else 'stochastic_heun', or 'heun' if curvature was penalised
+    "The solver to sample with if nobody says otherwise: for the process that the bound, or the penalty, is about."
+    if config['T']: return 'ancestral'
+    return 'heun' if config.get('curvature') else 'stochastic_heun'
 
 # %% ../nbs/24_cli.ipynb #d9f29f5e
 def sample_run(
@@ -174,6 +176,7 @@ def _configure(preset, splits, settings, given):
     given = {name: value for name, value in given.items() if not (value is None or value is False or value == '')}
     if given.get('network', settings['network']) != settings['network']:             # sizes of another network are no use
         settings = {name: value for name, value in settings.items() if name not in _model_options}
+    if preset == 'nfdm_ot': settings = settings | dict(curvature=.1)
     if 'minutes' in given and 'iterations' not in given: settings = settings | dict(iterations=None)
     both = settings | given
     low, high = settings.get('gamma', (-7., 4.))
@@ -187,6 +190,7 @@ def _trainer(config, splits, folder=None):
     torch.manual_seed(config['seed'])
     model, bound = build(**config['model']), bound_for(config['T'], config['times'])
     options = {name: config[name] for name in _trainer_options if name in config}
+    if config.get('curvature'): options |= dict(penalty=curvature_of(config['curvature']))
     return Trainer(model, bound, splits.train, splits.valid[:config.get('valid')], folder=folder, **options)
 
 _free = {'device', 'data_root', 'accumulate', 'minutes', 'save', 'track', 'compile', 'version'}        # may change on the way
@@ -262,7 +266,7 @@ def format_table(
 
 # %% ../nbs/24_cli.ipynb #5b7ad96f
 def ndm_train(
-    preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, ndm_full, nfdm, nfdm_flow or nfdm_paper
+    preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, ndm_full, nfdm, nfdm_flow, nfdm_ot or nfdm_paper
     compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
     data:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar10:cat (a class), folder:PATH, checkerboard, ...
     data_root:str='', # where mnist, fashion_mnist and cifar10 lie; by default NDM_DATA in the environment
@@ -293,6 +297,7 @@ def ndm_train(
     gamma_max:float=None, # γ at the noise end
     predictor:str='', # what the network predicts: v, noise, data or residual; by default as the preset has it
     base:str='', # the base schedule: vp, ot or geometric; by default as the preset has it
+    curvature:float=None, # weight of the penalty on curved trajectories; by default 0.1 for nfdm_ot, else 0
     save:int=None, # gradient steps between checkpoints
     grids:bool=False, # draw a grid of samples at every validation?
     track:str='', # experiment trackers, with commas between them: tensorboard, wandb, ...

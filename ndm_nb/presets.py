@@ -36,12 +36,12 @@ def _nfdm_flow(schedule, event, terms, net):
     return FlowForward(_nfdm(schedule, event, terms, net), coupling)
 
 presets = dict(ddpm=_linear, vdm=_linear, flow_matching=_linear, ndm=_ndm, ndm_full=_ndm_full, nfdm=_nfdm,
-               nfdm_flow=_nfdm_flow, nfdm_paper=_nfdm_full)
+               nfdm_flow=_nfdm_flow, nfdm_ot=_nfdm, nfdm_paper=_nfdm_full)
 predictors = dict(v=VelocityPredictor, noise=NoisePredictor,
                   data=lambda net, schedule: DataPredictor(net), residual=lambda net, schedule: ResidualPredictor(net))
 bases = dict(vp=LinearGamma, ot=lambda low, high: OTSchedule(math.exp(low/2)),
              geometric=lambda low, high: GeometricSchedule(math.exp(low/2)))
-_own_base = dict(flow_matching='ot', nfdm_paper='geometric')
+_own_base = dict(flow_matching='ot', nfdm_ot='ot', nfdm_paper='geometric')
 
 # %% ../nbs/22_presets.ipynb #d8b62d3e
 def _check_options(event, gamma, base, **sizes):
@@ -60,7 +60,7 @@ def _check_options(event, gamma, base, **sizes):
 
 # %% ../nbs/22_presets.ipynb #91255cf3
 def build(
-    preset:str, # 'ddpm', 'vdm', 'flow_matching', 'ndm', 'ndm_full', 'nfdm', 'nfdm_flow' or 'nfdm_paper'
+    preset:str, # 'ddpm', 'vdm', 'flow_matching', 'ndm', 'ndm_full', 'nfdm', 'nfdm_flow', 'nfdm_ot' or 'nfdm_paper'
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`
     levels:int|None=None, # number of grey levels on [-1, 1]; None for continuous data
     gamma:tuple=(-7., 4.), # $(\gamma_0, \gamma_1)$, $-\log$ SNR at the data end and (`vp` only) at the noise end
