@@ -6,7 +6,7 @@
 __all__ = ['acceleration', 'curvature_penalty', 'curvature', 'straightness', 'few_step_error', 'transport_cost',
            'optimal_transport_cost', 'ConvexTransport', 'StraightPredictor', 'straight_bound', 'sample_straight']
 
-# %% ../nbs/16_transport.ipynb #689da9b0
+# %% ../nbs/16_transport.ipynb #2ba52f85
 import math
 from functools import partial
 import torch
@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import generative_drift
 from .core import InputError, check_batch, check_time, expand, sum_event
-from .discrete import antithetic_time, check_steps
+from .discrete import antithetic_time
 from .model import Bound, NeuralDiffusion, boundary_terms
 from .sampling import Trajectory, sample_ode
 
@@ -28,14 +28,14 @@ def acceleration(
     drift = partial(generative_drift, model)
     return torch.func.jvp(drift, (z, t), (drift(z, t), torch.ones_like(t)))[1]
 
-# %% ../nbs/16_transport.ipynb #ca7b48c4
+# %% ../nbs/16_transport.ipynb #b321ad2f
 def curvature_penalty(
     model:NeuralDiffusion, # whose forward process has a velocity
     x:Tensor, # data, shape `(B, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; antithetic in [margin, 1 - margin] if left out
     margin:float=.01, # $\kappa$, how far the drawn times stay from both ends, in [0, 0.5)
 )->Tensor: # squared units of the data, summed over the event, shape `(B,)`
-    r"$\|\frac{d}{dt}f(z_t,t)\|^2$ along the generative ODE at random $z_t\sim q(z_t\mid x)$ (NFDM-OT, arXiv 2404.12940)."
+    r"$\|\frac{d}{dt}f(z_t,t)\|^2$ along the generative ODE, at random $z_t$ (NFDM-OT, arXiv 2404.12940)."
     check_batch(x)
     if not 0 <= margin < .5: raise InputError(f'margin={margin}; expected 0 <= margin < 0.5')
     if t is None: t = margin + (1 - 2*margin)*antithetic_time(len(x), x)
@@ -53,13 +53,14 @@ def curvature(
 
 def _weighted_curvature(model, x, weight, margin): return weight*curvature_penalty(model, x, margin=margin)
 
-# %% ../nbs/16_transport.ipynb #61a71137
+# %% ../nbs/16_transport.ipynb #705c1935
 def straightness(
-    trajectory:Tensor, # a `Trajectory` of at least two steps, from `sample_ode(..., trajectory=True)`
+    trajectory:Trajectory, # of at least two steps, from `sample_ode(..., trajectory=True)`
 )->Tensor: # at least 0, a pure number, shape `()`; 0 for straight lines at constant speed
-    r"$\int\mathbb E\|\dot z_t - D\|^2dt\,/\,\mathbb E\|D\|^2$ with $D$ the mean velocity (rectified flow, arXiv 2209.03003)."
+    r"$\int\mathbb E\|\dot z_t - D\|^2dt\,/\,\mathbb E\|D\|^2$, $D$ the mean velocity (after arXiv 2209.03003)."
     t, z = trajectory
-    if len(t) < 3: raise InputError(f'the trajectory has {len(t) - 1} steps; expected at least 2, since one is always straight')
+    if len(t) < 3:
+        raise InputError(f'trajectory has {len(t) - 1} steps; expected at least 2, since one is always straight')
     t, z = t.double(), z.flatten(2).double()
     steps, whole = t.diff()[:, None], (z[-1] - z[0])/(t[-1] - t[0])
     excess = ((z.diff(dim=0)/steps[..., None] - whole)**2).sum(2)
@@ -104,16 +105,17 @@ def optimal_transport_cost(
     cost = torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist')**2
     return cost[linear_sum_assignment(cost.cpu().numpy())].mean()
 
-# %% ../nbs/16_transport.ipynb #f46db701
+# %% ../nbs/16_transport.ipynb #6b9d291f
 class ConvexTransport(nn.Module):
-    r"$T = \nabla\psi$ for the convex $\psi(e) = \frac a2\|e\|^2 + \tau\log\sum_k e^{(c_k\cdot e+b_k)/\tau}$. Derived in this notebook."
+    r"$T = \nabla\psi$ for the convex $\psi = \frac a2\|e\|^2 + \tau\log\sum_k e^{(c_k\cdot e+b_k)/\tau}$. Derived here."
     def __init__(self,
         event, # the event shape, such as `(2,)`; its size is that of the Jacobian, so keep it small
         centres:int=64, # $K$, at least 1
         spread:float=2., # standard deviation of the centres at the start, units of the data, above 0
     ):
         super().__init__()
-        if centres < 1 or not spread > 0: raise InputError(f'centres={centres}, spread={spread}; expected at least 1 and above 0')
+        if centres < 1 or not spread > 0:
+            raise InputError(f'centres={centres}, spread={spread}; expected at least 1 centre and a spread above 0')
         self.event = tuple(event)
         self.centre = nn.Parameter(spread*torch.randn(centres, math.prod(self.event)))
         self.offset = nn.Parameter(-self.centre.detach().square().sum(1)/2)     # the nearest centre is the heaviest
@@ -129,7 +131,8 @@ class ConvexTransport(nn.Module):
         e:Tensor, # noise, shape `(B, *event)`
     )->Tensor: # data, of the same shape
         r"$T(e) = a\,e + \sum_kp_kc_k$."
-        return self.log_a.exp()*e + (self.weights(check_batch(e, 'e', self.event, finite=False)) @ self.centre).view_as(e)
+        check_batch(e, 'e', self.event, finite=False)
+        return self.log_a.exp()*e + (self.weights(e) @ self.centre).view_as(e)
 
     def jacobian(self,
         e:Tensor, # noise, shape `(B, *event)`
@@ -218,23 +221,24 @@ def log_prob(self:StraightPredictor,
     e = self.noise(z, t)
     return -sum_event(e**2 + math.log(2*math.pi))/2 - torch.linalg.slogdet(self._matrix(e, t))[1]
 
-# %% ../nbs/16_transport.ipynb #d242330a
+# %% ../nbs/16_transport.ipynb #8389ffb5
 def straight_bound(
     model:NeuralDiffusion, # its predictor is a `StraightPredictor`
     x:Tensor, # data, shape `(B, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; drawn by `sampler` if left out
     sampler=antithetic_time, # called as `sampler(n, like)`
 )->Bound: # unbiased estimates, nats
-    "The bound on $-\\log p(x)$ of the straight reverse process, at one random time for each sample. Derived in this notebook."
+    r"The bound on $-\log p(x)$ of the straight reverse process, at one random time each. Derived in this notebook."
     if not hasattr(model.predictor, 'flow'):
         raise InputError(f'the predictor is a {type(model.predictor).__name__}; expected a StraightPredictor')
     t = sampler(len(check_batch(x)), x) if t is None else check_time(t, x, values=True)
     path, g = model.forward_process(x), model.volatility(t)
     if not ((g > 0) & g.isfinite()).all():
-        raise InputError('the volatility is zero or infinite at some times; expected g > 0 and finite, since the bound divides by g²')
+        raise InputError('the volatility is zero or infinite at some times; expected g > 0 and finite, '
+                         'since the bound divides by g²')
     q = path.flow(t)
     z = q.sample()
-    velocity, score = model.predictor.flow(z, t)
+    with torch.autocast(z.device.type, enabled=False): velocity, score = model.predictor.flow(z, t)
     gap = q.backward_drift(z, g) - (velocity - expand(g**2, z)/2*score)
     reconstruction, prior = boundary_terms(model, x, path)
     return Bound(reconstruction, sum_event(gap**2)/(2*g**2), prior, x[0].numel())
@@ -244,5 +248,5 @@ def sample_straight(
     model:NeuralDiffusion, # its predictor is a `StraightPredictor`
     noise:Tensor, # from $\mathcal N(0, I)$, shape `(B, *event)`
 )->Tensor: # data, of the same shape
-    "One evaluation: $T(e)$, decoded. (`sample_ode` on such a model would follow the forward process's ODE, not the lines.)"
+    "One evaluation: $T(e)$, decoded. For models trained with `straight_bound`; `sample_ode` would leave the lines."
     return model.decoder(model.predictor.transport(check_batch(noise, 'noise'))).mode
