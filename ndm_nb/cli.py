@@ -19,7 +19,7 @@ from .core import InputError
 from .data import as_float, dataset, plot_samples
 from .discrete import check_steps, sample_ancestral
 from .likelihood import evaluate_ode
-from .metrics import Inception, Statistics, features, fid, kid
+from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .model import NeuralDiffusion
 from .presets import build, settings_for
 from .sampling import Trajectory, count_nfe, find_sampler, sample_ode, sample_sde
@@ -383,8 +383,10 @@ def ndm_sample(
     return x
 
 # %% ../nbs/24_cli.ipynb #33c9eae5
-def _check_eval(likelihood, fid, T, ode, stats, reference, repeats, n):
+def _check_eval(likelihood, fid, solvers, T, ode, stats, reference, repeats, n):
     "Complain about options of `ndm_eval` that do not go together, or are out of range."
+    if solvers and (fid or likelihood == 'ode' or T or repeats or any(v not in (None, '') for v in ode.values())):
+        raise InputError('solvers with fid, likelihood, T, repeats, probes, solver or steps; expected --solvers with n only')
     if likelihood not in ('bound', 'ode'): raise InputError(f'likelihood={likelihood!r}; expected bound or ode')
     if fid and (likelihood == 'ode' or T or repeats or ode['probes'] is not None):
         raise InputError('fid with likelihood, T, repeats or probes; expected --fid with n, solver, steps, stats, reference only')
@@ -418,6 +420,27 @@ def _eval_fid(model, config, train, n, solver, steps, stats, reference):
     print(f'{config["model"]["preset"]}: ' + ', '.join(f'{k} {v:.4g}' if isinstance(v, float) else f'{k} {v}' for k, v in result.items()))
     return result
 
+# %% ../nbs/24_cli.ipynb #20008240
+def _eval_solvers(model, config, test, n, evaluations=(1, 2, 4, 12)):
+    "ODE solvers at equal numbers of function evaluations, from the same noise; prints a table."
+    torch.manual_seed(0)
+    like, test = next(model.parameters()), as_float(test[:n]).flatten(1)
+    noise = torch.randn(n, *config['model']['event'], dtype=like.dtype, device=like.device)
+    fine, rows = sample_ode(model, noise, 100, 'heun'), []
+    def row(solver, steps):
+        "One line of the table."
+        with count_nfe(model) as count: x = sample_ode(model, noise, steps, solver)
+        generator = torch.Generator().manual_seed(0)
+        distance = sliced_wasserstein(x.flatten(1).cpu(), test.cpu(), generator=generator).item()
+        rows.append(dict(nfe=count.nfe, solver=solver, steps=steps, error=(x - fine).square().mean().sqrt().item(), distance=distance))
+    for budget in evaluations:                               # Heun's last step is Euler's, so n steps take 2n-1
+        for solver, steps in dict(euler=budget, midpoint=budget//2, heun=(budget + 1)//2).items():
+            if steps >= (2 if solver == 'heun' else 1): row(solver, steps)
+    row('heun', 100)
+    print('evaluations  solver    steps   error  distance from test data')
+    for r in rows: print('{nfe:11}  {solver:8} {steps:6} {error:7.4f} {distance:8.4f}'.format(**r))
+    return rows
+
 # %% ../nbs/24_cli.ipynb #23fb65e7
 def ndm_eval(
     run:str, # a folder that ndm_train wrote
@@ -429,19 +452,21 @@ def ndm_eval(
     solver:str='', # for ode: rk4 (by default), dopri5, ...; for fid: as for ndm_sample
     steps:int=None, # of the solver; by default 25 for ode, and for fid as trained, or 100
     n:int=None, # at most so many test samples, by default as trained, 2000 for ode; for fid how many to generate, 10000
+    solvers:bool=False, # compare ODE solvers at equal numbers of evaluations?
     stats:str='', # for fid: a .npz file with mean and covariance of the features; written if it is not there
     reference:int=None, # for fid: how many training images to compare with; all by default
     data_root:str='', # where the data set lies; by default as in training, or NDM_DATA in the environment
     device:str='auto', # auto, cpu, cuda, ...
-)->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim, with their standard errors; for fid: FID, KID
+)->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim; for fid: FID, KID; for solvers a list of rows
     "Recompute the held-out bound or likelihood of a trained model, or compare its samples with data, and print it."
     device, T = parse_device(device), None if T == '' else str(T)
     bound_steps = parse_steps(T) if T else None
-    _check_eval(likelihood, fid, T, dict(probes=probes, solver=solver, steps=steps), stats, reference, repeats, n)
+    _check_eval(likelihood, fid, solvers, T, dict(probes=probes, solver=solver, steps=steps), stats, reference, repeats, n)
     model, config = load_run(run, device)
     spec, root = config['model'], data_root or config.get('data_root')
     splits = dataset(config['data'], root, size=config.get('size'))
     if fid: return _eval_fid(model, config, splits.train, n or 10_000, solver, steps, stats, reference)
+    if solvers: return _eval_solvers(model, config, splits.test, min(n or 2000, len(splits.test)))
     if likelihood == 'bound':
         x, repeats = splits.test[:n or config.get('test')], repeats or config.get('repeats', 20)
         metrics = evaluate(model, bound_for(bound_steps if T else config['T']), x, repeats=repeats)

@@ -105,9 +105,9 @@ def optimal_transport_cost(
     cost = torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist')**2
     return cost[linear_sum_assignment(cost.cpu().numpy())].mean()
 
-# %% ../nbs/16_transport.ipynb #6b9d291f
+# %% ../nbs/16_transport.ipynb #c56897de
 class ConvexTransport(nn.Module):
-    r"$T = \nabla\psi$ for the convex $\psi = \frac a2\|e\|^2 + \tau\log\sum_k e^{(c_k\cdot e+b_k)/\tau}$. Derived here."
+    r"$T = \nabla\psi$, $\psi = \frac a2\|e\|^2 + \tau\log\sum_k e^{(c_k\cdot e+b_k)/\tau}$. Derived in this notebook."
     def __init__(self,
         event, # the event shape, such as `(2,)`; its size is that of the Jacobian, so keep it small
         centres:int=64, # $K$, at least 1
