@@ -307,7 +307,8 @@ def ndm_train(
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
     given, chosen = dict(locals()), settings_for(data, settings)
     steps = parse_steps(T or (10 if preset in ('ddpm', 'vdm', 'ndm', 'ndm_full') else 'inf'))
-    size = given['size'] = size or (chosen.get('size') if data.startswith('folder:') else None)
+    own_size = chosen.pop('size', None)
+    size = given['size'] = size or (own_size if data.startswith('folder:') else None)
     given = {k: v for k, v in given.items() if k not in ('preset', 'compare', 'download', 'out', 'name', 'resume', 'overwrite', 'grids')}
     splits, given['device'] = dataset(data, data_root, download, size), str(parse_device(device))
     given |= dict(T=steps, seed=check_seed(seed), track=[t for t in track.split(',') if t], version=ndm_nb.__version__)
@@ -319,10 +320,11 @@ def ndm_train(
 # %% ../nbs/24_cli.ipynb #9dacbd36
 def _train_all(configs, folders, splits, resume, grids):
     "Train each of the configurations, all of which are checked before; print a table of what came out."
-    finished = {p: json.loads((folders[p]/'metrics.json').read_text()) for p in configs if resume and folders[p].exists()}
+    begun = {p for p in configs if resume and checkpoint_files(_partial(folders[p]))}
+    finished = {p: json.loads((folders[p]/'metrics.json').read_text())
+                for p in configs if resume and p not in begun and folders[p].exists()}
     trainers = {p: _trainer(configs[p], splits, _partial(folders[p])) for p in configs if p not in finished}
-    for p in trainers:
-        if resume and checkpoint_files(_partial(folders[p])): _check_resume(_partial(folders[p]), configs[p])
+    for p in begun: _check_resume(_partial(folders[p]), configs[p])
     results = {p: finished[p] if p in finished else _train_one(trainers[p], configs[p], folders[p], splits, resume, grids)
                for p in configs}
     if None in results.values(): return {}
@@ -377,7 +379,7 @@ def ndm_sample(
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
     if not out.parent.is_dir():
         raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
-    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed)
+    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed, trajectories)
     _draw(x, out, (lambda x, ax: plot_trajectories(way.z, x, ax)) if trajectories else plot_samples)
     print(f'{nfe} function evaluations, written to {out}')
     return x

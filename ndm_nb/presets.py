@@ -124,4 +124,4 @@ def settings_for(
     own = dict(digits='digits', mnist='mnist', fashion_mnist='mnist', cifar10='cifar10_small', folder='cifar10_small')
     name = name or own.get(data.partition(':')[0], 'points')
     if name not in settings: raise InputError(f'unknown settings {name!r}; expected one of {", ".join(settings)}')
-    return settings[name]
+    return dict(settings[name])

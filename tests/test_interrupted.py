@@ -1,5 +1,5 @@
 """What interrupts a training, and what is left: kill -9, a full disk, a folder that cannot be written, damaged and foreign checkpoints."""
-import json, os, pickle, subprocess, sys
+import json, os, pickle, shutil, subprocess, sys
 from pathlib import Path
 import pytest, torch
 from ndm_nb import cli
@@ -139,8 +139,12 @@ def test_work_is_not_thrown_away(tmp_path, fails, stopped):
     assert 'expected --resume to go on with it, or --overwrite' in fails('--out', tmp_path)
     assert 'was begun with lr=default (now 0.02); expected the same options' in fails('--out', tmp_path, '--lr', '.02', '--resume')
     assert last.is_file()
+    shutil.copytree(partial, tmp_path/'copy')
     command('--out', tmp_path, '--resume')
     command('--out', tmp_path, '--resume')                               # complete already: nothing to do
+    shutil.copytree(tmp_path/'copy', partial)                            # as after --overwrite, interrupted: this one is to be continued
+    command('--out', tmp_path, '--resume')
+    assert not partial.exists()
 
 def test_no_such_device_and_no_such_memory(tmp_path, fails):
     assert "device 'cuda:99' cannot be used" in fails('--out', tmp_path, '--device', 'cuda:99')
