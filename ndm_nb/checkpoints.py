@@ -8,7 +8,6 @@ __all__ = ['write_atomically', 'save_state', 'load_state', 'checkpoint_files', '
 # %% ../nbs/19_checkpoints.ipynb #2d5fdc57
 import json, os
 from pathlib import Path
-from torch import Tensor
 from .core import InputError
 
 # %% ../nbs/19_checkpoints.ipynb #9dbcf123

@@ -254,12 +254,6 @@ def rows(self:Trainer,
 
 # %% ../nbs/20_training.ipynb #d3705377
 @patch
-def _together(self:Trainer,
-    values:Tensor, # from this process, shape `(n,)`
-)->Tensor: # from all of them, shape `(processes, n)`
-    return self.accelerator.gather(values[None])
-
-@patch
 def step(self:Trainer)->float: # the loss before the step, bits/dim
     "One gradient step. Raises `TrainingError` if the loss or its gradient is not finite."
     processes, here, terms = self.accelerator.num_processes, self.accelerator.process_index, 0.
@@ -274,7 +268,7 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
             part = self.module(self.rows(self.iteration)).mean(0)/self.accumulate
             part.sum().backward()
         terms = terms + part.detach()
-    values = self._together(torch.cat([terms, terms.new_tensor([time.time() - self.start])]))
+    values = self.accelerator.gather(torch.cat([terms, terms.new_tensor([time.time() - self.start])])[None])
     terms, self.seconds = values[:, :4].mean(0), values[0, 4].item()
     if not math.isfinite(loss := terms.sum().item()):
         bad = [name for name, value in zip((*_terms, 'penalty'), terms) if not value.isfinite()]
