@@ -62,7 +62,7 @@ def continuous_bound(
     if model.training and not given and hasattr(sampler, 'update'): sampler.update(*gather_rows(t, diffusion))
     if density is not None: diffusion = diffusion/density
     reconstruction, prior = boundary_terms(model, x, path)
-    return Bound(reconstruction, diffusion, prior, x[0].numel())
+    return Bound(reconstruction, diffusion, prior, path.data(x)[0].numel())
 
 # %% ../nbs/13_volatility.ipynb #a77a7938
 import torch

@@ -101,7 +101,7 @@ def discrete_bound(
     q = posterior(path, z, s, t, eta, q_t)
     p = posterior(model.forward_process(model.predictor(z, t)), z, s, t, eta)
     reconstruction, prior = boundary_terms(model, x, path)
-    return Bound(reconstruction, steps * gaussian_kl(q, p), prior, x[0].numel())
+    return Bound(reconstruction, steps * gaussian_kl(q, p), prior, path.data(x)[0].numel())
 
 # %% ../nbs/10_discrete.ipynb #3f6bbedf
 @torch.no_grad()

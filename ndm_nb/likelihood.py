@@ -82,6 +82,7 @@ def log_prob_ode(
     atol:float=1e-5, # absolute tolerance of an adaptive solver
     kind:str='rademacher', # of the probes: 'rademacher' or 'gaussian'
     generator:torch.Generator|None=None, # of the probes; PyTorch's own if left out
+    prior=None, # $z_1\mapsto\log p(z_1)$, nats, shape `(B,)`; that of $\mathcal N(0, I)$ if left out
 )->Tensor: # $\log p(x)$ in nats, shape `(B,)`
     r"$\log p(x)$ under the ODE model; `InputError` if the solver gives up or diverges. Derived in this notebook."
     from torchdiffeq import odeint
@@ -93,12 +94,13 @@ def log_prob_ode(
         t = t.to(x.dtype).clamp(0, 1).repeat(len(x))
         return divergence(lambda z: generative_drift(model, z, t), state[0], v)
 
-    start, ends = (alpha*x, x.new_zeros(len(x))), x.new_tensor([0., 1.])
-    try: z, integral = odeint(motion, start, ends, rtol=rtol, atol=atol, method=solver, options=options)
+    begin, ends = (alpha*x, x.new_zeros(len(x))), x.new_tensor([0., 1.])
+    try: z, integral = odeint(motion, begin, ends, rtol=rtol, atol=atol, method=solver, options=options)
     except AssertionError as e:
         raise InputError(f'{how} gave up: {str(e)[:60]}; '
                          'try larger tolerances, float64, or a solver with fixed steps') from None
-    result = integral[-1] - sum_event(z[-1]**2 + math.log(2*math.pi))/2 + x[0].numel()*alpha.log()
+    start = prior(z[-1]) if prior else -sum_event(z[-1]**2 + math.log(2*math.pi))/2
+    result = start + integral[-1] + x[0].numel()*alpha.log()
     bad = int((~result.isfinite()).sum())
     if bad:
         raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples ({how}); try more steps, '

@@ -316,4 +316,5 @@ def boundary_terms(
 )->tuple: # reconstruction and prior, each in nats and of shape `(B,)`
     "The two terms of the bound at the ends of time, the same in discrete and continuous time."
     t = x.new_zeros(len(x))
-    return -model.decoder(path.end(t).sample()).log_prob(x), prior_kl(path.end(t + 1))
+    reconstruction = -model.decoder(path.end(t).sample()).log_prob(path.data(x))
+    return reconstruction, gaussian_kl(path.end(t + 1), path.prior(x))

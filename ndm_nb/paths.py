@@ -107,6 +107,18 @@ class Path:
         r"$q(z_t\mid x)$ along with how it changes: what `velocity` needs."
         raise NotImplementedError
 
+    def data(self,
+        x:Tensor, # what the path was made for, shape `(B, *event)`
+    )->Tensor: # what the decoder is to give back, shape `(B, *event)`
+        "The data at $t=0$: `x`, unless the path leads [from one data point to another](17_bridges.ipynb)."
+        return x
+
+    def prior(self,
+        x:Tensor, # what the path was made for, shape `(B, *event)`
+    )->Gaussian: # $p(z_1)$
+        r"What sampling starts from: $\mathcal N(0, I)$."
+        return Gaussian(torch.zeros_like(x), torch.zeros_like(x))
+
     def end(self,
         t:Tensor, # 0 or 1 for each sample, shape `(B,)`
     )->Gaussian: # $q(z_0\mid x)$ or $q(z_1\mid x)$
@@ -231,7 +243,7 @@ class AffineForward(ForwardProcess):
 class CouplingFlow(nn.Module):
     r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803), the identity at $t=0$ and $t=1$."
     def __init__(self,
-        nets, # one `net(v, t)` for each layer; `v` and its output have twice the channels of the data, `(B, 2*C, ...)`
+        nets, # one `net(v, t)` for each layer; `v` and its output are `(B, 2*C, ...)`, noise and data
     ):
         super().__init__()
         self.nets = nn.ModuleList(nets)
@@ -241,7 +253,8 @@ class CouplingFlow(nn.Module):
         index = torch.meshgrid(*(torch.arange(n, device=u.device) for n in u.shape[1:]), indexing='ij')
         moved = (sum(index) + i) % 2
         v = torch.cat([u*(1 - moved), x], 1)
-        scale, shift = check_like(self.nets[i](v, t), v, 'the network of CouplingFlow').chunk(2, 1)
+        out = check_like(self.nets[i](v, t), v, 'the network of CouplingFlow')
+        scale, shift = out[:, :2*u.shape[1]].chunk(2, 1)
         factor = expand(t*(1 - t), u)*moved
         return factor*8*torch.tanh(scale/8), factor*shift
 
@@ -281,7 +294,7 @@ class FlowMarginal(Marginal):
         noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; drawn from $\mathcal N(0, I)$ if left out
     )->Tensor: # $z$, shape `(B, *event)`
         r"$z = \mu + \sigma\,h(\varepsilon)$."
-        return self.base.sample(self.coupling(randn_rows(self.x) if noise is None else noise, self.x, self.t))
+        return self.base.sample(self.coupling(randn_rows(self.base.mean) if noise is None else noise, self.x, self.t))
 
     @property
     def log_std(self)->Tensor: # broadcastable to the event
@@ -317,7 +330,7 @@ class FlowPath(Path):
     def __init__(self,
         base:Path, # $t \mapsto \mathcal N(\mu_t, \sigma_t^2)$
         coupling:CouplingFlow, # $h$
-        x:Tensor, # the data, shape `(B, *event)`
+        x:Tensor, # what the flow is told of the data, shape `(B, C, ...)`
     ): self.base, self.coupling, self.x, self.schedule = base, coupling, x, base.schedule
 
     def __call__(self,
@@ -330,6 +343,18 @@ class FlowPath(Path):
     )->FlowMarginal: # with time derivatives
         r"$q(z_t\mid x)$ along with how it changes."
         return FlowMarginal(self.base.flow(t), self.coupling, self.x, t)
+
+    def data(self,
+        x:Tensor, # what the path was made for, shape `(B, *event)`
+    )->Tensor: # what the decoder is to give back
+        "As the base has it."
+        return self.base.data(x)
+
+    def prior(self,
+        x:Tensor, # what the path was made for, shape `(B, *event)`
+    )->Gaussian: # $p(z_1)$
+        "As the base has it."
+        return self.base.prior(x)
 
     def end(self,
         t:Tensor, # 0 or 1 for each sample, shape `(B,)`
@@ -358,4 +383,5 @@ class FlowForward(ForwardProcess):
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
     )->FlowPath: # $t \mapsto q(z_t\mid x)$
-        return FlowPath(self.base(x), self.coupling, x)
+        path = self.base(x)
+        return FlowPath(path, self.coupling, path.x)

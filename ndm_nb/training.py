@@ -43,10 +43,10 @@ def bound_for(
 _terms = ('reconstruction', 'diffusion', 'prior')
 
 def _with_penalty(bound, penalty, model, x):
-    "The terms of the bound, their sum, and the penalty, by name, in nats."
+    "The terms of the bound, their sum, and the penalty, by name, in bits/dim."
     b = bound(model, x)
-    values = {name: getattr(b, name) for name in (*_terms, 'total')}
-    return values | (dict(penalty=penalty(model, x)) if penalty else {})
+    values = {name: getattr(b, name) for name in (*_terms, 'total')} | (dict(penalty=penalty(model, x)) if penalty else {})
+    return {name: value/(b.dims*math.log(2)) for name, value in values.items()}
 
 @torch.no_grad()
 def evaluate(
@@ -72,7 +72,7 @@ def evaluate(
                 terms = [torch.cat([part[name] for part in parts]) for name in names]
                 passes.append(torch.stack(terms).cpu().double())
     finally: model.train(training)
-    per_sample = torch.stack(passes).mean(0) / (x[0].numel()*math.log(2))
+    per_sample = torch.stack(passes).mean(0)
     result = dict(zip(names, per_sample.mean(1).tolist()))
     return result | dict(stderr=(per_sample[3].std()/len(x)**.5).item())
 
@@ -115,7 +115,7 @@ class BoundModule(nn.Module):
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
             values = _with_penalty(self.bound, self.penalty, self.model, x)
         terms = [values[term] for term in _terms]
-        return torch.stack([*terms, values.get('penalty', torch.zeros_like(terms[0]))], 1) / (x[0].numel()*math.log(2))
+        return torch.stack([*terms, values.get('penalty', torch.zeros_like(terms[0]))], 1)
 
 # %% ../nbs/20_training.ipynb #b6ae44fe
 class TrainingError(RuntimeError):
@@ -131,14 +131,14 @@ def check_seed(
     return int(seed)
 
 # %% ../nbs/20_training.ipynb #66fb46ef
-def _check_options(iterations, minutes, lr, schedule, warmup, ema, clip, seed, precision, **whole):
+def _check_options(iterations, minutes, lr, schedule, warmup, ramp, ema, clip, seed, precision, **whole):
     "Complain about options with which no training can start."
     if iterations is None and minutes is None: raise InputError('neither iterations nor minutes; expected one of them')
     for name, value in (whole | dict(iterations=1 if iterations is None else iterations)).items():
         if value < 1 or int(value) != value: raise InputError(f'{name}={value}; expected a whole number, at least 1')
     for name, value in dict(minutes=1 if minutes is None else minutes, lr=lr, clip=clip).items():
         if not value > 0: raise InputError(f'{name}={value}; expected a number above 0')
-    for name, value in dict(ema=ema, warmup=warmup).items():
+    for name, value in dict(ema=ema, warmup=warmup, ramp=ramp).items():
         if not 0 <= value < 1: raise InputError(f'{name}={value}; expected 0 <= {name} < 1')
     for name, value, known in (('schedule', schedule, ('cosine', 'constant')),
                                ('precision', precision, ('fp32', 'bf16'))):
@@ -171,6 +171,7 @@ class Trainer:
         train:Tensor, # training data, shape `(N, *event)`; bytes are converted batch by batch
         valid:Tensor, # validation data, shape `(M, *event)`
         penalty=None, # a function `(model, x) -> nats`, shape `(B,)`, that is added to the loss, such as a curvature
+        ramp:float=0., # share of the training in which the factor of the penalty rises from 0 to 1, in [0, 1)
         iterations:int|None=2500, # number of gradient steps, at least 1; None for no limit but `minutes`
         minutes:float|None=None, # end after so many minutes, if not before
         batch:int=128, # samples per step, over all processes; at most `N` are used
@@ -192,7 +193,7 @@ class Trainer:
         track=(), # names of experiment trackers, such as ('tensorboard', 'wandb')
         device=None, # where to train; where the model is if left out. With several GPUs, each process has its own
     ):
-        self.settings = dict(iterations=iterations, batch=min(batch, len(train)), lr=lr, schedule=schedule, warmup=warmup,
+        self.settings = dict(iterations=iterations, ramp=ramp, batch=min(batch, len(train)), lr=lr, schedule=schedule, warmup=warmup,
                              ema=ema, clip=clip, every=every, repeats=repeats, seed=seed, flip=flip,
                              precision=precision or _launched_precision(), data=[len(train), *train.shape[1:]])
         vars(self).update(self.settings)
@@ -205,7 +206,7 @@ class Trainer:
         self._prepare(model, bound, penalty, device, compile)
 
 # %% ../nbs/20_training.ipynb #2d149596
-_own_checks = ('iterations', 'lr', 'schedule', 'warmup', 'ema', 'clip', 'seed', 'precision')
+_own_checks = ('iterations', 'lr', 'schedule', 'warmup', 'ramp', 'ema', 'clip', 'seed', 'precision')
 def _launched_precision(): return dict(no='fp32').get(p := os.environ.get('ACCELERATE_MIXED_PRECISION', 'no'), p)
 
 @patch
@@ -258,6 +259,7 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
     "One gradient step. Raises `TrainingError` if the loss or its gradient is not finite."
     processes, here, terms = self.accelerator.num_processes, self.accelerator.process_index, 0.
     gather = None if processes == 1 else lambda v: self.accelerator.gather(v.detach().contiguous())
+    ramp = min(self.progress/self.ramp, 1.) if self.ramp else 1.
     rate, momentum = learning_rate(self.progress, self.schedule, self.warmup)
     for group in self.optimiser.param_groups: group.update(lr=rate*self.lr, betas=(momentum, .999))
     self.optimiser.zero_grad(set_to_none=True)
@@ -266,6 +268,7 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
         wait = self.accelerator.no_sync(self.module) if i < self.accumulate - 1 else nullcontext()
         with wait, shard(here + i*processes, processes*self.accumulate, gather):
             part = self.module(self.rows(self.iteration)).mean(0)/self.accumulate
+            part = part*part.new_tensor([1., 1., 1., ramp])
             part.sum().backward()
         terms = terms + part.detach()
     values = self.accelerator.gather(torch.cat([terms, terms.new_tensor([time.time() - self.start])])[None])
