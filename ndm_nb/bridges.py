@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['couplings', 'BridgeSchedule', 'BridgePath', 'bridge_prior', 'check_pairs', 'AffineBridge', 'EndsPredictor',
-           'TargetPredictor', 'GivenSource', 'pairs_as_given', 'independent', 'optimal', 'pair_up', 'bridge_bound',
-           'sample_bridge', 'log_prob_bridge', 'path_cost', 'disc', 'wall', 'ship', 'share_entering']
+           'TargetPredictor', 'GivenSource', 'pairs_as_given', 'independent', 'optimal', 'pair_up', 'pair_splits',
+           'bridge_bound', 'sample_bridge', 'log_prob_bridge', 'path_cost', 'disc', 'wall', 'ship', 'share_entering']
 
-# %% ../nbs/17_bridges.ipynb #731b02f5
+# %% ../nbs/17_bridges.ipynb #aadc0d3b
 import math
 from functools import partial
 import torch
 from torch import Tensor, nn
 from .continuous import continuous_bound
 from .core import InputError, check_batch, check_like, check_time, expand, sum_event
+from .data import Splits
 from .discrete import antithetic_time
 from .likelihood import log_prob_ode
 from .model import Bound, NeuralDiffusion
@@ -213,6 +214,15 @@ def pair_up(
         return x[torch.cat(orders)[:n].to(x.device)]
     return torch.stack([shuffled(x0), shuffled(x1)], 1)
 
+# %% ../nbs/17_bridges.ipynb #3e265b44
+def pair_splits(
+    target:Splits, # of the targets
+    source:Splits, # of the sources
+)->Splits: # of pairs, each part of shape `(N, 2, *event)`
+    "Two data sets as one of pairs, part by part. Raises `InputError` for sets whose samples differ in shape or levels."
+    if target.levels != source.levels: raise InputError(f'targets of {target.levels} levels and sources of {source.levels}; expected as many')
+    return Splits(*(pair_up(a, b) for a, b in zip(target[:3], source[:3])), target.levels)
+
 # %% ../nbs/17_bridges.ipynb #fd16c651
 def bridge_bound(
     model:NeuralDiffusion, # its forward process takes pairs, its predictor is called as `predictor(z, t, x1)`
@@ -252,7 +262,7 @@ def log_prob_bridge(
     prior = bridge_prior(model.forward_process.schedule, x1).log_prob
     return log_prob_ode(GivenSource(model, x1), x0, prior=prior, **options)
 
-# %% ../nbs/17_bridges.ipynb #ba9ab0e1
+# %% ../nbs/17_bridges.ipynb #adfd1fa1
 def _check_cost(cost, z, t):
     "The cost, if it is one finite number for each sample."
     value, name = cost(z, t), f'the cost {getattr(cost, "__name__", type(cost).__name__)}'
@@ -262,19 +272,25 @@ def _check_cost(cost, z, t):
     if bad.any(): raise InputError(f'{name} is {value[bad][0]:.3g} at t={t[bad][0]:.3g}; expected finite values')
     return value
 
-def _path_cost(model, x, cost, weight, coupling):
+def _path_cost(model, x, cost, weight, energy, coupling):
     x = coupling(check_pairs(x))
-    t = antithetic_time(len(x), x)
-    return weight*_check_cost(cost, model.forward_process(x)(t).sample(), t)
+    t, path = antithetic_time(len(x), x), model.forward_process(x)
+    q = path.flow(t) if energy else path(t)
+    z = q.sample()
+    value = weight*_check_cost(cost, z, t) if cost else 0.
+    return value + energy*sum_event(q.velocity(z)**2) if energy else value
 
 def path_cost(
-    cost, # $\rho(z, t)$: places `(B, *event)` and times `(B,)` to `(B,)`, at least 0
+    cost=None, # $\rho(z, t)$: places `(B, *event)` and times `(B,)` to `(B,)`, at least 0; None for the energy alone
     weight:float=1., # $\lambda$, nats per unit of the cost, at least 0
+    energy:float=0., # $\kappa$, nats per squared unit of the data, at least 0
     coupling=independent, # as for the bound
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
-    r"$\lambda\,\rho(z_t,t)$ at random times. Raises `InputError` for a weight below 0, and for a cost that is no number."
-    if not 0 <= weight < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
-    return partial(_path_cost, cost=cost, weight=weight, coupling=coupling)
+    r"$\lambda\rho(z_t,t) + \kappa\|f(z_t,t,x)\|^2$ at random times. Raises `InputError` for negative weights, or nothing to weigh."
+    for name, value in dict(weight=weight, energy=energy).items():
+        if not 0 <= value < math.inf: raise InputError(f'{name}={value}; expected a finite number, at least 0')
+    if cost is None and not energy: raise InputError('no cost and energy=0; expected one of them')
+    return partial(_path_cost, cost=cost, weight=weight, energy=energy, coupling=coupling)
 
 # %% ../nbs/17_bridges.ipynb #967803f0
 def _depth(depth): return depth.clamp(min=0)**2

@@ -5,23 +5,26 @@
 # %% auto #0
 __all__ = ['train_main', 'sample_main', 'eval_main', 'parse_steps', 'parse_device', 'run_folder', 'save_run', 'load_run',
            'default_steps', 'default_solver', 'sample_run', 'sample_many', 'format_table', 'ndm_train',
-           'plot_trajectories', 'ndm_sample', 'ndm_eval', 'console']
+           'plot_trajectories', 'plot_strips', 'ndm_sample', 'ndm_eval', 'console']
 
 # %% ../nbs/24_cli.ipynb #659b7997
 import json, os, re, shutil, sys, tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 import torch
 from torch import Tensor
 import ndm_nb
+from .bridges import bridge_bound, couplings, pair_splits, path_cost, sample_bridge
 from .checkpoints import checkpoint_files, write_atomically
+from .continuous import time_samplers
 from .core import InputError
-from .data import as_float, dataset, plot_samples
+from .data import Splits, as_float, dataset, plot_samples, read_images
 from .discrete import check_steps, sample_ancestral
 from .likelihood import evaluate_ode
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .model import NeuralDiffusion
-from .presets import build, settings_for
+from .presets import bridges, build, settings_for
 from .sampling import Trajectory, count_nfe, find_sampler, sample_ode, sample_sde
 from .sharing import load_folder, save_folder
 from .transport import curvature as curvature_of
@@ -137,16 +140,21 @@ def sample_run(
     grid:str='uniform', # for a solver: uniform, quadratic or logsnr
     seed:int=0, # of the noise
     trajectory:bool=True, # keep the way of each sample?
+    source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`
 )->tuple: # data, shape `(n, *event)`, the `Trajectory` of z (or None), and the number of function evaluations
     "Reseed and draw samples, on the device of the model. Raises `InputError` for a number or a name that cannot be."
     if n < 1: raise InputError(f'n={n}; expected at least 1')
+    if (source is None) == bool(config.get('data1')):
+        raise InputError(f'source={source}; expected the sources for a bridge, and for a bridge only')
+    if source is not None and solver == 'ancestral': raise InputError("solver='ancestral' with a bridge; expected heun, stochastic_heun, ...")
     samplers = dict(sample_ode=sample_ode, sample_sde=sample_sde)
     sampler = None if solver == 'ancestral' else samplers[find_sampler(solver)]
     torch.manual_seed(check_seed(seed))
     like, way = next(model.parameters()), []
     noise = torch.randn(n, *config['model']['event'], dtype=like.dtype, device=like.device)
     with count_nfe(model.eval()) as count:
-        if sampler: x = sampler(model, noise, steps, solver, grid=grid, trajectory=trajectory)
+        if source is not None: x = sample_bridge(model, source.to(like), steps, solver, noise, grid=grid, trajectory=trajectory)
+        elif sampler: x = sampler(model, noise, steps, solver, grid=grid, trajectory=trajectory)
         else: x = sample_ancestral(model, noise.shape, steps, eta, noise,
                                    (lambda z, t: way.append((t[0], z))) if trajectory else None)
     if trajectory and not sampler: x = x, Trajectory(*map(torch.stack, zip(*way)))
@@ -160,27 +168,51 @@ def sample_many(
     solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
     batch:int=256, # how many at a time, at least 1
     seed:int=0, # of the noise
+    source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`
 )->tuple: # data, shape `(n, *event)`, on the CPU, and the number of function evaluations for each
     "Draw any number of samples, some at a time."
-    parts = [sample_run(model, config, min(batch, n - i), steps, solver, seed=mix_seed(seed, i), trajectory=False)
+    parts = [sample_run(model, config, min(batch, n - i), steps, solver, seed=mix_seed(seed, i), trajectory=False,
+                        source=None if source is None else source[i:i + batch])
              for i in range(0, n, batch)]
     return torch.cat([x.cpu() for x, _, _ in parts]), parts[0][2]
+
+# %% ../nbs/24_cli.ipynb #fa79fc09
+def _data(config, download=False):
+    "The splits that a configuration asks for: of one data set, or pairs of two."
+    names, size = [config['data'], config.get('data1')], config.get('size')
+    if not names[1]: return dataset(names[0], config.get('data_root'), download, size)
+    return pair_splits(*(dataset(name, config.get('data_root'), download, size if name.startswith('folder:') else None) for name in names))
+
+def _sources(config, pairs, n):
+    "What a bridge starts from, taken from pairs; None for any other model."
+    return as_float(pairs[:n, 1]) if config.get('data1') else None
+
+def _bound(config, steps, times='antithetic'):
+    "The bound of a run."
+    if not config.get('data1'): return bound_for(steps, times)
+    bound_for(steps, times)                                                      # complains if there is reason to
+    return partial(bridge_bound, sampler=time_samplers[times](), coupling=couplings[config['coupling']])
+
+def _penalty(config):
+    "What is added to the bound in training, if anything is."
+    if config.get('energy'): return path_cost(None, energy=config['energy'], coupling=couplings[config['coupling']])
+    return curvature_of(config['curvature']) if config.get('curvature') else None
 
 # %% ../nbs/24_cli.ipynb #16910316
 _model_options = ('network', 'width', 'depth', 'multipliers', 'attention', 'fourier', 'predictor', 'base')
 _trainer_options = ('iterations', 'minutes', 'batch', 'accumulate', 'lr', 'schedule', 'warmup', 'ema', 'every', 'repeats', 'save',
-                    'seed', 'flip', 'precision', 'compile', 'track', 'device')
+                    'ramp', 'seed', 'flip', 'precision', 'compile', 'track', 'device')
 
 def _configure(preset, splits, settings, given):
     "The configuration of a run: what was given, else what the settings say."
     given = {name: value for name, value in given.items() if not (value is None or value is False or value == '')}
     if given.get('network', settings['network']) != settings['network']:             # sizes of another network are no use
         settings = {name: value for name, value in settings.items() if name not in _model_options}
-    if preset == 'nfdm_ot': settings = settings | dict(curvature=.1)
+    settings = settings | dict(nfdm_ot=dict(curvature=.1), bridge=dict(energy=.1), bridge_flow=dict(energy=.1)).get(preset, {})
     if 'minutes' in given and 'iterations' not in given: settings = settings | dict(iterations=None)
     both = settings | given
     low, high = settings.get('gamma', (-7., 4.))
-    model = dict(preset=preset, event=list(splits.event), levels=splits.levels,
+    model = dict(preset=preset, event=list(splits.event[preset in bridges:]), levels=splits.levels,
                  gamma=[given.get('gamma_min', low), given.get('gamma_max', high)])
     model |= {name: both[name] for name in _model_options if name in both}
     return dict(model=model) | {name: value for name, value in both.items() if name not in (*model, 'gamma_min', 'gamma_max')}
@@ -188,10 +220,9 @@ def _configure(preset, splits, settings, given):
 def _trainer(config, splits, folder=None):
     "The trainer of a new model, as the configuration has it."
     torch.manual_seed(config['seed'])
-    model, bound = build(**config['model']), bound_for(config['T'], config['times'])
+    model, bound = build(**config['model']), _bound(config, config['T'], config['times'])
     options = {name: config[name] for name in _trainer_options if name in config}
-    if config.get('curvature'): options |= dict(penalty=curvature_of(config['curvature']))
-    return Trainer(model, bound, splits.train, splits.valid[:config.get('valid')], folder=folder, **options)
+    return Trainer(model, bound, splits.train, splits.valid[:config.get('valid')], _penalty(config), folder=folder, **options)
 
 _free = {'device', 'data_root', 'accumulate', 'minutes', 'save', 'track', 'compile', 'version'}        # may change on the way
 
@@ -207,7 +238,8 @@ def _check_resume(partial, config):
 def _name(name, preset, main, data, steps):
     "The name of a run: as it was given, with the preset if it is the one to compare with, or made of the settings."
     if name: return name if main else f'{name}-{preset}'
-    return re.sub(r'[^\w.-]+', '-', Path(data.removeprefix('folder:')).name) + f"-{preset}-T{steps or 'inf'}"
+    names = '-to-'.join(Path(part.removeprefix('folder:')).name for part in data)
+    return re.sub(r'[^\w.-]+', '-', names) + f"-{preset}-T{steps or 'inf'}"
 
 def _partial(folder): return folder.with_name(folder.name + '.partial')
 
@@ -217,7 +249,9 @@ def _report(trainer, config, partial, grids):
         "Write it down."
         write_atomically(partial/'metrics.jsonl', ''.join(json.dumps(h) + '\n' for h in trainer.history))
         if not grids: return
-        x = sample_run(trainer.average.module, config, 64, default_steps(config), default_solver(config), trajectory=False)[0]
+        source = _sources(config, trainer.valid, 64)
+        x = sample_run(trainer.average.module, config, 64 if source is None else len(source), default_steps(config),
+                       default_solver(config), trajectory=False, source=source)[0]
         _draw(x, partial/f'grid-{entry["iteration"]:08}.png')
         if x.ndim == 4:
             images = ((x.clamp(-1, 1) + 1)*127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
@@ -242,8 +276,10 @@ def _train_one(trainer, config, folder, splits, resume=False, grids=False):
     metrics = evaluate(model, trainer.bound, test, **{k: config[k] for k in ('repeats',) if k in config})
     metrics |= dict(samples=len(test), parameters=sum(p.numel() for p in model.parameters()), iterations=trainer.iteration,
                     seconds=history[-1]['seconds'], valid=trainer.best)
-    n = 64 if len(splits.event) > 1 else 2000
-    save_run(partial, config, model, history, metrics, sample_many(model, config, n, default_steps(config), default_solver(config))[0])
+    source = _sources(config, test, 64 if len(config['model']['event']) > 1 else 2000)
+    n = len(source) if source is not None else 64 if len(splits.event) > 1 else 2000
+    samples, _ = sample_many(model, config, n, default_steps(config), default_solver(config), source=source)
+    save_run(partial, config, model, history, metrics, samples)
     with tempfile.TemporaryDirectory(dir=folder.parent) as old:
         if folder.exists(): folder.rename(Path(old)/folder.name)
         partial.rename(folder)
@@ -264,11 +300,27 @@ def format_table(
     widths = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows)
 
+# %% ../nbs/24_cli.ipynb #374750a8
+def _check_train(preset, compare, data, data0, data1, coupling, T, curvature, energy):
+    "Complain about options that are for a bridge, or that a bridge does not have."
+    if preset not in bridges:
+        for name, value in dict(data0=data0, data1=data1, energy=energy, compare=compare if compare in bridges else '').items():
+            if value: raise InputError(f'{name}={value!r} with preset={preset!r}; expected it with one of {", ".join(bridges)}')
+        return
+    if not (data0 and data1): raise InputError(f'data0={data0!r}, data1={data1!r}; expected two data sets for a bridge, target and source')
+    if compare not in ('', 'none', *bridges): raise InputError(f'compare={compare!r} with a bridge; expected none, {" or ".join(bridges)}')
+    if T and parse_steps(T) is not None: raise InputError(f'T={T} with a bridge; expected inf, it lives in continuous time')
+    if curvature: raise InputError(f'curvature={curvature} with a bridge; expected energy')
+    if coupling not in couplings: raise InputError(f'unknown coupling {coupling!r}; expected one of {", ".join(couplings)}')
+
 # %% ../nbs/24_cli.ipynb #5b7ad96f
 def ndm_train(
-    preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, ndm_full, nfdm, nfdm_flow, nfdm_ot or nfdm_paper
-    compare:str='ddpm', # a second preset to train in the same way, for comparison; 'none' for no comparison
+    preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, ndm_full, nfdm, nfdm_flow, nfdm_ot, nfdm_paper, bridge, ...
+    compare:str='', # a second preset to train in the same way; by default ddpm, and none for a bridge; 'none' for no comparison
     data:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar10:cat (a class), folder:PATH, checkerboard, ...
+    data0:str='', # for a bridge: the target, where it leads to
+    data1:str='', # for a bridge: the source, where it comes from
+    coupling:str='independent', # for a bridge: which pairs: independent, optimal (in each batch) or pairs (as they are)
     data_root:str='', # where mnist, fashion_mnist and cifar10 lie; by default NDM_DATA in the environment
     download:bool=False, # fetch them there if they are missing?
     settings:str='', # sizes and training: digits, points, mnist, cifar10_small, cifar10, ...; by default as the data has them
@@ -298,6 +350,8 @@ def ndm_train(
     predictor:str='', # what the network predicts: v, noise, data or residual; by default as the preset has it
     base:str='', # the base schedule: vp, ot or geometric; by default as the preset has it
     curvature:float=None, # weight of the penalty on curved trajectories; by default 0.1 for nfdm_ot, else 0
+    energy:float=None, # for a bridge: weight of the energy of its paths; by default 0.1 where they are learned
+    ramp:float=None, # share of the training in which such a weight rises from 0
     save:int=None, # gradient steps between checkpoints
     grids:bool=False, # draw a grid of samples at every validation?
     track:str='', # experiment trackers, with commas between them: tensorboard, wandb, ...
@@ -305,15 +359,21 @@ def ndm_train(
     overwrite:bool=False, # replace a run of the same name?
 )->dict: # for each preset the metrics it ended with
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
-    given, chosen = dict(locals()), settings_for(data, settings)
+    given = dict(locals())
+    _check_train(preset, compare, data, data0, data1, coupling, T, curvature, energy)
+    if preset in bridges: given['data'] = data = data0
+    else: del given['coupling']
+    chosen = settings_for(data, settings)
     steps = parse_steps(T or (10 if preset in ('ddpm', 'vdm', 'ndm', 'ndm_full') else 'inf'))
     own_size = chosen.pop('size', None)
-    size = given['size'] = size or (own_size if data.startswith('folder:') else None)
-    given = {k: v for k, v in given.items() if k not in ('preset', 'compare', 'download', 'out', 'name', 'resume', 'overwrite', 'grids')}
-    splits, given['device'] = dataset(data, data_root, download, size), str(parse_device(device))
+    given['size'] = size or (own_size if data.startswith('folder:') else None)
+    given = {k: v for k, v in given.items() if k not in ('preset', 'compare', 'data0', 'download', 'out', 'name', 'resume', 'overwrite', 'grids')}
+    splits, given['device'] = _data(given, download), str(parse_device(device))
     given |= dict(T=steps, seed=check_seed(seed), track=[t for t in track.split(',') if t], version=ndm_nb.__version__)
+    compare = compare or ('none' if preset in bridges else 'ddpm')
     presets = dict.fromkeys((preset,) if compare == 'none' else (compare, preset))
-    folders = {p: run_folder(out, _name(name, p, p == preset, data, steps), overwrite, resume) for p in presets}
+    names = {p: _name(name, p, p == preset, [d for d in (data1, data) if d], steps) for p in presets}
+    folders = {p: run_folder(out, names[p], overwrite, resume) for p in presets}
     configs = {p: _configure(p, splits, chosen, given) | dict(T=steps, seed=seed) for p in presets}
     return _train_all(configs, folders, splits, resume, grids)
 
@@ -350,14 +410,48 @@ def plot_trajectories(
     ax.plot(*way[0].T, 'o', color='C1', ms=2); ax.plot(*x[:n].T, 'o', color='C3', ms=3); ax.set_aspect('equal')
     return ax
 
+# %% ../nbs/24_cli.ipynb #483d7491
+def plot_strips(
+    trajectory:Tensor, # images over time, shape `(N+1, B, C, H, W)`
+    x:Tensor, # where they ended, shape `(B, C, H, W)`
+    ax=None, # matplotlib axes; the current ones if left out
+    columns:int=9, # how many moments to show, at least 2
+): # the axes
+    "Draw images on their way, a row for each: the first and the last moment, and others in between."
+    index = torch.linspace(0, len(trajectory) - 1, columns).round().long()[:-1]
+    frames = torch.cat([trajectory[index.to(trajectory.device)], x[None].to(trajectory)])
+    return plot_samples(frames.transpose(0, 1).flatten(0, 1), ax=ax, columns=columns)
+
+def _to_translate(config, source, n):
+    "What a bridge is to start from, and the files it was read from; None for any other model."
+    if not config.get('data1'): return None, None
+    if source:
+        channels, size = config['model']['event'][0], config['model']['event'][-1]
+        images, files = read_images(source, size, channels)
+        return as_float(images[:n]), files[:n]
+    return _sources(config, _data(config).test, 64 if n is None else n), None
+
+def _translate(model, config, x1, files, steps, solver, grid, seed, out):
+    "Translate images, draw the first ones on their way, and write those that came from files."
+    from torchvision.transforms.functional import to_pil_image
+    first, way, nfe = sample_run(model, config, len(x1[:8]), steps, solver, 1., grid, mix_seed(seed, 0), source=x1[:8])
+    x = first.cpu() if len(x1) <= 8 else sample_many(model, config, len(x1), steps, solver, seed=seed, source=x1)[0]
+    _draw(way.z, out, lambda z, ax: plot_strips(torch.cat([x1[:8][None].to(z), z]), first, ax))
+    if files:
+        folder = out.with_suffix(''); folder.mkdir(exist_ok=True)
+        for i, (file, image) in enumerate(zip(files, x)): to_pil_image((image.clamp(-1, 1) + 1)/2).save(folder/f'{i:05}-{file.stem}.png')
+    print(f'{nfe} function evaluations each, written to {out}' + (f' and {folder}' if files else ''))
+    return x
+
 # %% ../nbs/24_cli.ipynb #49d981dd
 def ndm_sample(
     run:str, # a folder that ndm_train wrote
-    n:int=64, # number of samples
+    n:int=None, # number of samples; by default 64, or all images of the folder that is translated
     steps:int=None, # number of steps; by default as trained, or 100 for a model of continuous time
     solver:str='', # ancestral, an ODE solver (heun, dopri5, ...) or an SDE solver; by default as trained
     grid:str='', # where a solver puts its steps: uniform (by default), quadratic or logsnr
     eta:float=None, # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1 (by default)
+    source:str='', # for a bridge, also as --from: a folder of images to translate; by default test samples of its own source
     trajectories:bool=False, # draw the paths as well? For points in the plane
     seed:int=0, # of the noise
     out:str='', # the picture to write, a .png; by default RUN/samples-n<n>-<solver>-steps<steps>.png
@@ -369,24 +463,30 @@ def ndm_sample(
     if trajectories and len(config['model']['event']) != 1:
         raise InputError(f"trajectories can be drawn for points in the plane, and {run} makes samples of shape "
                          f"{tuple(config['model']['event'])}; leave --trajectories out")
+    if source and not config.get('data1'): raise InputError(f'source={source!r} with a model that is no bridge; expected it with one')
     steps, solver = steps or default_steps(config), solver or default_solver(config)
     if eta is not None and solver != 'ancestral':
         raise InputError(f'eta={eta} with solver={solver!r}; expected eta with the solver ancestral only')
     if grid and solver == 'ancestral':
         raise InputError(f'grid={grid!r} with ancestral steps, which are even; expected another solver, such as heun')
     kind = '-trajectories' if trajectories else ''
+    x1, files = _to_translate(config, source, n)
+    n = len(x1) if x1 is not None else 64 if n is None else n
     out = Path(out or Path(run)/f'samples-n{n}-{solver}-steps{steps}{kind}.png')
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
     if not out.parent.is_dir():
         raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
-    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed, trajectories)
+    if x1 is not None and x1.ndim == 4: return _translate(model, config, x1, files, steps, solver, grid or 'uniform', seed, out)
+    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed, trajectories, x1)
     _draw(x, out, (lambda x, ax: plot_trajectories(way.z, x, ax)) if trajectories else plot_samples)
     print(f'{nfe} function evaluations, written to {out}')
     return x
 
 # %% ../nbs/24_cli.ipynb #33c9eae5
-def _check_eval(likelihood, fid, solvers, T, ode, stats, reference, repeats, n):
+def _check_eval(likelihood, fid, solvers, T, ode, stats, reference, repeats, n, bridge):
     "Complain about options of `ndm_eval` that do not go together, or are out of range."
+    if bridge and (solvers or likelihood == 'ode' or T):
+        raise InputError('solvers, likelihood=ode or T with a bridge; expected its bound, or --fid (for its likelihood see log_prob_bridge)')
     if solvers and (fid or likelihood == 'ode' or T or repeats or any(v not in (None, '') for v in ode.values())):
         raise InputError('solvers with fid, likelihood, T, repeats, probes, solver or steps; expected --solvers with n only')
     if likelihood not in ('bound', 'ode'): raise InputError(f'likelihood={likelihood!r}; expected bound or ode')
@@ -408,17 +508,21 @@ def _features_of(net, images):
     "The features of images, or of bytes, a thousand at a time."
     return torch.cat([features(net, as_float(part).clamp(-1, 1)) for part in images.split(1000)])
 
-def _eval_fid(model, config, train, n, solver, steps, stats, reference):
-    "FID of samples against the training images, and KID if features of these are at hand."
+def _eval_fid(model, config, splits, n, solver, steps, stats, reference):
+    "FID of samples against the training images, and KID if features of these are at hand; for a bridge also what was kept."
+    train, source = splits.train, _sources(config, splits.test, n)
+    if source is not None: train, n = train[:, 0], len(source)
     if len(train.shape) != 4: raise InputError(f'the data are of shape {tuple(train.shape[1:])}; expected images for --fid')
     solver, steps = solver or default_solver(config), steps or default_steps(config)
     net, known = Inception().to(next(model.parameters()).device), Statistics.load(stats) if stats and Path(stats).exists() else None
-    x, nfe = sample_many(model, config, n, steps, solver)
+    x, nfe = sample_many(model, config, n, steps, solver, source=source)
     ours, theirs = _features_of(net, x), None if known else _features_of(net, train[:reference])
     known = known or Statistics.of(theirs)
     if stats and not Path(stats).exists(): known.save(stats)
     result = dict(fid=fid(Statistics.of(ours), known).item(), n=n, nfe=nfe, solver=solver, steps=steps)
     if theirs is not None: result |= dict(zip(('kid', 'kid_std'), (v.item() for v in kid(ours, theirs))), reference=len(theirs))
+    if source is not None:
+        result |= dict(fid_of_sources=fid(Statistics.of(_features_of(net, source)), known).item(), moved=(x - source).square().mean().sqrt().item())
     print(f'{config["model"]["preset"]}: ' + ', '.join(f'{k} {v:.4g}' if isinstance(v, float) else f'{k} {v}' for k, v in result.items()))
     return result
 
@@ -463,15 +567,14 @@ def ndm_eval(
     "Recompute the held-out bound or likelihood of a trained model, or compare its samples with data, and print it."
     device, T = parse_device(device), None if T == '' else str(T)
     bound_steps = parse_steps(T) if T else None
-    _check_eval(likelihood, fid, solvers, T, dict(probes=probes, solver=solver, steps=steps), stats, reference, repeats, n)
     model, config = load_run(run, device)
-    spec, root = config['model'], data_root or config.get('data_root')
-    splits = dataset(config['data'], root, size=config.get('size'))
-    if fid: return _eval_fid(model, config, splits.train, n or 10_000, solver, steps, stats, reference)
+    _check_eval(likelihood, fid, solvers, T, dict(probes=probes, solver=solver, steps=steps), stats, reference, repeats, n, config.get('data1'))
+    spec, splits = config['model'], _data(config | (dict(data_root=data_root) if data_root else {}))
+    if fid: return _eval_fid(model, config, splits, n or 10_000, solver, steps, stats, reference)
     if solvers: return _eval_solvers(model, config, splits.test, min(n or 2000, len(splits.test)))
     if likelihood == 'bound':
         x, repeats = splits.test[:n or config.get('test')], repeats or config.get('repeats', 20)
-        metrics = evaluate(model, bound_for(bound_steps if T else config['T']), x, repeats=repeats)
+        metrics = evaluate(model, _bound(config, bound_steps if T else config['T']), x, repeats=repeats)
         print(format_table({spec['preset']: metrics}))
         return metrics
     x = splits.test[:n or 2000].to(device)
@@ -492,6 +595,7 @@ def console(
     ):
         "Parse the arguments and call the function; end a slip with one line and a status."
         from fastcore.script import anno_parser
+        argv = ['--source' if a == '--from' else a for a in (sys.argv[1:] if argv is None else argv)]
         args = vars(anno_parser(func, func.__name__).parse_args(argv))
         try: func(**{k: v for k, v in args.items() if k not in ('pdb', 'xtra')}); return
         except (InputError, TrainingError, OSError) as e: problem = e

@@ -46,12 +46,16 @@ def curvature_penalty(
 def curvature(
     weight:float, # $\lambda$, nats per squared unit of the data, at least 0
     margin:float=.01, # $\kappa$, see `curvature_penalty`
+    share:float=1., # $p$, of the batches in which it is computed, at random, and divided by $p$; in (0, 1]
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
-    r"$\lambda$ times the curvature penalty. Raises `InputError` for a weight below 0."
+    r"$\lambda$ times the curvature penalty, or an unbiased estimate of it. Raises `InputError` for bad numbers."
     if not 0 <= weight < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
-    return partial(_weighted_curvature, weight=weight, margin=margin)
+    if not 0 < share <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
+    return partial(_weighted_curvature, weight=weight, margin=margin, share=share)
 
-def _weighted_curvature(model, x, weight, margin): return weight*curvature_penalty(model, x, margin=margin)
+def _weighted_curvature(model, x, weight, margin, share):
+    if share < 1 and torch.rand(()) >= share: return x.new_zeros(len(x))
+    return weight/share*curvature_penalty(model, x, margin=margin)
 
 # %% ../nbs/16_transport.ipynb #705c1935
 def straightness(

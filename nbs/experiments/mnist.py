@@ -14,8 +14,8 @@ from pathlib import Path
 here = Path(__file__).parent
 results = here/'results'/'mnist.json'
 
-def classifier(splits, device, seed=0):
-    "A small convolutional network trained for one pass over the training images; returns it without its last layer, and its accuracy."
+def classifier(splits, device, seed=0, last=False):
+    "A small convolutional network trained for one pass over the training images; returns it, with or without its last layer, and its accuracy."
     import torch
     from torch import nn
     from torchvision.datasets import MNIST
@@ -30,7 +30,7 @@ def classifier(splits, device, seed=0):
         loss = nn.functional.cross_entropy(net(as_float(train[index]).to(device)), labels[0][index].to(device))
         optimiser.zero_grad(); loss.backward(); optimiser.step()
     with torch.no_grad(): right = (net(as_float(test).to(device)).argmax(1).cpu() == labels[1]).double().mean().item()
-    return net[:-1].eval(), right
+    return (net if last else net[:-1]).eval(), right
 
 def draw(grids, path):
     "Samples of the models side by side."
