@@ -235,19 +235,20 @@ def bridge_bound(
     x = coupling(check_pairs(x))
     return continuous_bound(GivenSource(model, x[:, 1]), x, t, sampler)
 
-# %% ../nbs/17_bridges.ipynb #16764d38
+# %% ../nbs/17_bridges.ipynb #4ecc7b77
 def sample_bridge(
     model:NeuralDiffusion, # a bridge, in any mode
     x1:Tensor, # the sources, shape `(B, *event)`
     steps:int=100, # number of steps
     solver:str='euler_maruyama', # a solver of `sample_sde`, or of `sample_ode`
     noise:Tensor|None=None, # $\varepsilon$ of $z_1 = x_1 + \sigma_1\varepsilon$, shape `(B, *event)`; drawn if left out
-    **options, # for `sample_sde` or `sample_ode`: `grid`, `callback`, `trajectory`, ...
+    grid:str='sine', # see `time_grid`
+    **options, # for `sample_sde` or `sample_ode`: `callback`, `trajectory`, ...
 )->Tensor|tuple: # the targets, shape `(B, *event)`; with `trajectory` the pair of them and a `Trajectory`
     "Turn sources into targets."
     sampler = dict(sample_ode=sample_ode, sample_sde=sample_sde)[find_sampler(solver)]
     start = bridge_prior(model.forward_process.schedule, check_batch(x1, 'x1')).sample(noise)
-    return sampler(GivenSource(model, x1), start, steps, solver, **options)
+    return sampler(GivenSource(model, x1), start, steps, solver, grid=grid, **options)
 
 # %% ../nbs/17_bridges.ipynb #2ff78de1
 def log_prob_bridge(

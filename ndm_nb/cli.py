@@ -137,7 +137,7 @@ def sample_run(
     steps:int, # number of steps, at least 1
     solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
     eta:float=1., # share of DDPM's noise in each step of ancestral sampling
-    grid:str='uniform', # for a solver: uniform, quadratic or logsnr
+    grid:str='', # for a solver: uniform (by default), quadratic, sine (by default for a bridge) or logsnr
     seed:int=0, # of the noise
     trajectory:bool=True, # keep the way of each sample?
     source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`
@@ -147,6 +147,7 @@ def sample_run(
     if (source is None) == bool(config.get('data1')):
         raise InputError(f'source={source}; expected the sources for a bridge, and for a bridge only')
     if source is not None and solver == 'ancestral': raise InputError("solver='ancestral' with a bridge; expected heun, stochastic_heun, ...")
+    grid = grid or ('uniform' if source is None else 'sine')
     samplers = dict(sample_ode=sample_ode, sample_sde=sample_sde)
     sampler = None if solver == 'ancestral' else samplers[find_sampler(solver)]
     torch.manual_seed(check_seed(seed))
@@ -449,7 +450,7 @@ def ndm_sample(
     n:int=None, # number of samples; by default 64, or all images of the folder that is translated
     steps:int=None, # number of steps; by default as trained, or 100 for a model of continuous time
     solver:str='', # ancestral, an ODE solver (heun, dopri5, ...) or an SDE solver; by default as trained
-    grid:str='', # where a solver puts its steps: uniform (by default), quadratic or logsnr
+    grid:str='', # where a solver puts its steps: uniform (by default), quadratic, sine (by default for a bridge) or logsnr
     eta:float=None, # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1 (by default)
     source:str='', # for a bridge, also as --from: a folder of images to translate; by default test samples of its own source
     trajectories:bool=False, # draw the paths as well? For points in the plane
@@ -476,8 +477,8 @@ def ndm_sample(
     if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
     if not out.parent.is_dir():
         raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
-    if x1 is not None and x1.ndim == 4: return _translate(model, config, x1, files, steps, solver, grid or 'uniform', seed, out)
-    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid or 'uniform', seed, trajectories, x1)
+    if x1 is not None and x1.ndim == 4: return _translate(model, config, x1, files, steps, solver, grid, seed, out)
+    x, way, nfe = sample_run(model, config, n, steps, solver, 1. if eta is None else eta, grid, seed, trajectories, x1)
     _draw(x, out, (lambda x, ax: plot_trajectories(way.z, x, ax)) if trajectories else plot_samples)
     print(f'{nfe} function evaluations, written to {out}')
     return x

@@ -32,12 +32,12 @@ def _even_gamma(schedule, u):
     return torch.cat([u[:1], high[1:-1], u[-1:]])
 
 # %% ../nbs/14_sampling.ipynb #2f97b486
-_grids = ('uniform', 'quadratic', 'logsnr')
+_grids = ('uniform', 'quadratic', 'sine', 'logsnr')
 
 @torch.no_grad()
 def time_grid(
     steps:int, # number of steps, at least 1
-    kind:str='uniform', # 'uniform', 'quadratic' (finer near the data) or 'logsnr' (even in $\gamma$)
+    kind:str='uniform', # 'uniform', 'quadratic' (finer near the data), 'sine' (finer at both ends) or 'logsnr' (even in $\gamma$)
     schedule:NoiseSchedule|None=None, # where $\gamma$ comes from, for 'logsnr'
     like:Tensor|None=None, # the times get its dtype and device
 )->Tensor: # decreasing times, the first is 1 and the last 0, shape `(steps + 1,)`
@@ -47,6 +47,7 @@ def time_grid(
     u = torch.arange(check_steps(steps), -1, -1, dtype=like.dtype, device=like.device) / steps
     if kind == 'uniform': return u
     if kind == 'quadratic': return u**2
+    if kind == 'sine': return torch.sin(u*torch.pi/2)**2
     if schedule is None:
         raise InputError("the grid 'logsnr' needs a schedule, and there is none; "
                          "expected one, or the grid 'uniform' or 'quadratic'")
