@@ -7,10 +7,11 @@ __all__ = ['couplings', 'BridgeSchedule', 'BridgePath', 'bridge_prior', 'check_p
            'TargetPredictor', 'GivenSource', 'pairs_as_given', 'independent', 'optimal', 'pair_up', 'pair_splits',
            'bridge_bound', 'sample_bridge', 'log_prob_bridge', 'path_cost', 'disc', 'wall', 'ship', 'share_entering']
 
-# %% ../nbs/17_bridges.ipynb #aadc0d3b
+# %% ../nbs/17_bridges.ipynb #b5325b2e
 import math
 from functools import partial
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import continuous_bound
 from .core import InputError, check_batch, check_like, check_time, expand, sum_event
@@ -40,7 +41,7 @@ class BridgeSchedule(NoiseSchedule):
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
         return 1 - t, (self.delta**2 + self.tau**2*t*(1 - t)).sqrt()
 
-# %% ../nbs/17_bridges.ipynb #7f2d7359
+# %% ../nbs/17_bridges.ipynb #5145ddc1
 class BridgePath(Path):
     r"$t\mapsto q(z_t\mid x_0,x_1)$, Gaussian, pinned at both ends."
     def __init__(self,
@@ -68,19 +69,7 @@ class BridgePath(Path):
         return Gaussian((1 - u)*(self.x0 + M) + u*self.x1, sigma.log() + (1 - u)*S,
                         self.x1 - self.x0 + (1 - u)*d_M - M, d_sigma/sigma + (1 - u)*d_S - S)
 
-    def data(self,
-        x:Tensor, # the pair, shape `(B, 2, *event)`
-    )->Tensor: # $x_0$, shape `(B, *event)`
-        "The target."
-        return x[:, 0]
-
-    def prior(self,
-        x:Tensor, # the pair, shape `(B, 2, *event)`
-    )->Gaussian: # $p(z_1\mid x_1) = \mathcal N(x_1, \sigma_1^2)$
-        "A little noise around the source."
-        return bridge_prior(self.schedule, x[:, 1])
-
-# %% ../nbs/17_bridges.ipynb #4be31c2c
+# %% ../nbs/17_bridges.ipynb #d7b186eb
 def bridge_prior(
     schedule:NoiseSchedule, # of the base
     x1:Tensor, # the source, shape `(B, *event)`
@@ -88,6 +77,21 @@ def bridge_prior(
     r"$p(z_1\mid x_1)$: where the reverse process starts."
     return Gaussian(x1, expand(schedule(x1.new_ones(len(x1)))[1].log(), x1).expand_as(x1))
 
+@patch
+def data(self:BridgePath,
+    x:Tensor, # the pair, shape `(B, 2, *event)`
+)->Tensor: # $x_0$, shape `(B, *event)`
+    "The target."
+    return x[:, 0]
+
+@patch
+def prior(self:BridgePath,
+    x:Tensor, # the pair, shape `(B, 2, *event)`
+)->Gaussian: # $p(z_1\mid x_1) = \mathcal N(x_1, \sigma_1^2)$
+    "A little noise around the source."
+    return bridge_prior(self.schedule, x[:, 1])
+
+# %% ../nbs/17_bridges.ipynb #a1f5f055
 def check_pairs(
     x, # what should be pairs `(B, 2, *event)`
 )->Tensor: # `x`, unchanged
@@ -96,7 +100,7 @@ def check_pairs(
         raise InputError(f'x has shape {tuple(x.shape)}; expected pairs (B, 2, *event), the target first')
     return x
 
-# %% ../nbs/17_bridges.ipynb #72645553
+# %% ../nbs/17_bridges.ipynb #c06972d8
 class AffineBridge(ForwardProcess):
     r"$z_t = (1-t)x_0 + tx_1 + (1-t)M_t + \sigma_te^{(1-t)S_t}\varepsilon$, learned (NFBM, arXiv 2404.12940)."
     def __init__(self,
@@ -117,13 +121,14 @@ class AffineBridge(ForwardProcess):
         else:
             h, K = self.net(v), self.basis(x.new_zeros(1)).shape[1]
             if h.shape != (expected := (len(x), K, *v.shape[1:])):
-                raise InputError(f'{name} returned shape {tuple(h.shape)}; expected {expected} for {K} terms of the basis')
+                raise InputError(f'{name} returned shape {tuple(h.shape)}; '
+                                 f'expected {expected} for {K} terms of the basis')
             curve = SeparableCurve(torch.zeros_like(v), h.to(v.dtype), self.basis)
         return BridgePath(self.schedule, curve, x)
 
-# %% ../nbs/17_bridges.ipynb #6b68d008
+# %% ../nbs/17_bridges.ipynb #50e5feaa
 class EndsPredictor(nn.Module):
-    r"$(\hat x_0, \hat x_1) = z - \sigma_t\hat\varepsilon + (-t,\ 1-t)\,\hat v$: both ends of a bridge, from $z_t$ alone."
+    r"$(\hat x_0, \hat x_1) = z - \sigma_t\hat\varepsilon + (-t,\ 1-t)\,\hat v$: both ends, from $z_t$ alone."
     def __init__(self,
         net:nn.Module, # `net(z, t)` of shape `(B, 2, *event)`: $\hat v$ and $\hat\varepsilon$
         schedule:NoiseSchedule, # $\sigma_t$ of the bridge
@@ -140,7 +145,7 @@ class EndsPredictor(nn.Module):
         u, middle = expand(t, z), z - expand(self.schedule(t)[1], z)*noise
         return torch.stack([middle - u*v, middle + (1 - u)*v], 1)
 
-# %% ../nbs/17_bridges.ipynb #cdb4dc74
+# %% ../nbs/17_bridges.ipynb #a47eed54
 class TargetPredictor(nn.Module):
     r"$\hat x_0 = z - \sqrt{t^2+\sigma_t^2}\,\mathrm{net}(z, x_1, t)$: the target of a bridge, with the source given."
     def __init__(self,
@@ -156,7 +161,7 @@ class TargetPredictor(nn.Module):
         x1:Tensor|None=None, # the source, of the shape of `z`
     )->Tensor: # the guess of the pair, shape `(B, 2, *event)`
         "Raises `InputError` if nobody says what the source is."
-        if x1 is None: raise InputError('the source x1 is missing; expected it with a TargetPredictor, as sample_bridge gives it')
+        if x1 is None: raise InputError('the source x1 is missing; expected it, as sample_bridge gives it')
         v = torch.cat([z, x1], 1)
         scale = expand((t**2 + self.schedule(t)[1]**2).sqrt(), z)
         return torch.stack([z - scale*check_like(self.net(v, t), v).chunk(2, 1)[0], x1], 1)
@@ -196,17 +201,18 @@ def optimal(
 
 couplings = dict(independent=independent, optimal=optimal, pairs=pairs_as_given)
 
-# %% ../nbs/17_bridges.ipynb #ebe45405
+# %% ../nbs/17_bridges.ipynb #13e0a3b9
 def pair_up(
     x0:Tensor, # targets, shape `(N, *event)`
     x1:Tensor, # sources, shape `(M, *event)`
     seed:int=0, # of the order
 )->Tensor: # pairs, shape `(max(N, M), 2, *event)`
-    "Put two sets into one tensor of pairs, in random order, the smaller one repeated. Raises `InputError` for sets that differ."
+    "Two sets as pairs in random order, the smaller one repeated. Raises `InputError` for sets that do not fit."
     if x0.shape[1:] != x1.shape[1:] or x0.dtype != x1.dtype:
-        raise InputError(f'targets of shape {tuple(x0.shape[1:])} in {x0.dtype} and sources of shape {tuple(x1.shape[1:])} in '
-                         f'{x1.dtype}; expected samples of one shape and type')
-    if not (len(x0) and len(x1)): raise InputError(f'{len(x0)} targets and {len(x1)} sources; expected at least 1 of each')
+        raise InputError(f'targets of shape {tuple(x0.shape[1:])} in {x0.dtype} and sources of shape '
+                         f'{tuple(x1.shape[1:])} in {x1.dtype}; expected samples of one shape and type')
+    if not (len(x0) and len(x1)):
+        raise InputError(f'{len(x0)} targets and {len(x1)} sources; expected at least 1 of each')
     n, generator = max(len(x0), len(x1)), torch.Generator().manual_seed(seed)
     def shuffled(x):
         "The set again and again, each time in a new order, until there are enough."
@@ -214,14 +220,21 @@ def pair_up(
         return x[torch.cat(orders)[:n].to(x.device)]
     return torch.stack([shuffled(x0), shuffled(x1)], 1)
 
-# %% ../nbs/17_bridges.ipynb #3e265b44
+# %% ../nbs/17_bridges.ipynb #ebc8b030
 def pair_splits(
     target:Splits, # of the targets
     source:Splits, # of the sources
+    paired:bool=False, # do they belong together, the first to the first and so on? If not, they are put in random order
 )->Splits: # of pairs, each part of shape `(N, 2, *event)`
-    "Two data sets as one of pairs, part by part. Raises `InputError` for sets whose samples differ in shape or levels."
-    if target.levels != source.levels: raise InputError(f'targets of {target.levels} levels and sources of {source.levels}; expected as many')
-    return Splits(*(pair_up(a, b) for a, b in zip(target[:3], source[:3])), target.levels)
+    "Two data sets as one of pairs, part by part. Raises `InputError` for sets that do not fit."
+    if target.levels != source.levels:
+        raise InputError(f'targets of {target.levels} levels and sources of {source.levels}; expected as many')
+    sizes = [(len(a), len(b)) for a, b in zip(target[:3], source[:3])]
+    if paired and any(a != b for a, b in sizes):
+        raise InputError(f'targets and sources of {sizes} samples; expected as many of each for given pairs')
+    parts = [pair_up(a, b) for a, b in zip(target[:3], source[:3])]              # complains about shapes
+    if paired: parts = [torch.stack(both, 1) for both in zip(target[:3], source[:3])]
+    return Splits(*parts, target.levels)
 
 # %% ../nbs/17_bridges.ipynb #fd16c651
 def bridge_bound(
@@ -250,7 +263,7 @@ def sample_bridge(
     start = bridge_prior(model.forward_process.schedule, check_batch(x1, 'x1')).sample(noise)
     return sampler(GivenSource(model, x1), start, steps, solver, grid=grid, **options)
 
-# %% ../nbs/17_bridges.ipynb #2ff78de1
+# %% ../nbs/17_bridges.ipynb #2ecebf02
 def log_prob_bridge(
     model:NeuralDiffusion, # a bridge, in any mode
     x0:Tensor, # the targets, shape `(B, *event)`
@@ -259,16 +272,18 @@ def log_prob_bridge(
 )->Tensor: # nats, shape `(B,)`
     r"$\log p(x_0\mid x_1)$ under the ODE model."
     check_batch(x1, 'x1', check_batch(x0, 'x0').shape[1:])
-    if len(x0) != len(x1): raise InputError(f'{len(x0)} targets x0 and {len(x1)} sources x1; expected one source for each')
+    if len(x0) != len(x1):
+        raise InputError(f'{len(x0)} targets x0 and {len(x1)} sources x1; expected one source for each')
     prior = bridge_prior(model.forward_process.schedule, x1).log_prob
     return log_prob_ode(GivenSource(model, x1), x0, prior=prior, **options)
 
-# %% ../nbs/17_bridges.ipynb #adfd1fa1
+# %% ../nbs/17_bridges.ipynb #b622244f
 def _check_cost(cost, z, t):
     "The cost, if it is one finite number for each sample."
     value, name = cost(z, t), f'the cost {getattr(cost, "__name__", type(cost).__name__)}'
     got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-    if got != t.shape: raise InputError(f'{name} returned {got}; expected one number for each sample, shape {tuple(t.shape)}')
+    if got != t.shape:
+        raise InputError(f'{name} returned {got}; expected one number for each sample, shape {tuple(t.shape)}')
     bad = ~value.isfinite()
     if bad.any(): raise InputError(f'{name} is {value[bad][0]:.3g} at t={t[bad][0]:.3g}; expected finite values')
     return value
@@ -287,13 +302,13 @@ def path_cost(
     energy:float=0., # $\kappa$, nats per squared unit of the data, at least 0
     coupling=independent, # as for the bound
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
-    r"$\lambda\rho(z_t,t) + \kappa\|f(z_t,t,x)\|^2$ at random times. Raises `InputError` for negative weights, or nothing to weigh."
+    r"$\lambda\rho(z_t,t) + \kappa\|f(z_t,t,x)\|^2$ at random times. `InputError` for weights that cannot be."
     for name, value in dict(weight=weight, energy=energy).items():
         if not 0 <= value < math.inf: raise InputError(f'{name}={value}; expected a finite number, at least 0')
     if cost is None and not energy: raise InputError('no cost and energy=0; expected one of them')
     return partial(_path_cost, cost=cost, weight=weight, energy=energy, coupling=coupling)
 
-# %% ../nbs/17_bridges.ipynb #967803f0
+# %% ../nbs/17_bridges.ipynb #4303926c
 def _depth(depth): return depth.clamp(min=0)**2
 
 def disc(
@@ -321,7 +336,9 @@ def ship(
     radius:float, # of the water that it needs, above 0
 ): # a cost $\rho(z,t)$, positive inside
     "A disc that moves at constant speed, as the source does on its way to the target."
-    def cost(z, t): return _depth(radius - (z - torch.lerp(z.new_tensor(end), z.new_tensor(start), t[:, None])).norm(dim=1))
+    def cost(z, t):
+        centre = torch.lerp(z.new_tensor(end), z.new_tensor(start), t[:, None])
+        return _depth(radius - (z - centre).norm(dim=1))
     return cost
 
 # %% ../nbs/17_bridges.ipynb #391d3112

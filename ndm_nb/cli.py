@@ -182,7 +182,8 @@ def _data(config, download=False):
     "The splits that a configuration asks for: of one data set, or pairs of two."
     names, size = [config['data'], config.get('data1')], config.get('size')
     if not names[1]: return dataset(names[0], config.get('data_root'), download, size)
-    return pair_splits(*(dataset(name, config.get('data_root'), download, size if name.startswith('folder:') else None) for name in names))
+    sets = [dataset(name, config.get('data_root'), download, size if name.startswith('folder:') else None) for name in names]
+    return pair_splits(*sets, paired=config['coupling'] == 'pairs')
 
 def _sources(config, pairs, n):
     "What a bridge starts from, taken from pairs; None for any other model."
@@ -197,7 +198,7 @@ def _bound(config, steps, times='antithetic'):
 def _penalty(config):
     "What is added to the bound in training, if anything is."
     if config.get('energy'): return path_cost(None, energy=config['energy'], coupling=couplings[config['coupling']])
-    return curvature_of(config['curvature']) if config.get('curvature') else None
+    return curvature_of(config['curvature'], share=config.get('curvature_share', 1.)) if config.get('curvature') else None
 
 # %% ../nbs/24_cli.ipynb #16910316
 _model_options = ('network', 'width', 'depth', 'multipliers', 'attention', 'fourier', 'predictor', 'base')
@@ -209,7 +210,7 @@ def _configure(preset, splits, settings, given):
     given = {name: value for name, value in given.items() if not (value is None or value is False or value == '')}
     if given.get('network', settings['network']) != settings['network']:             # sizes of another network are no use
         settings = {name: value for name, value in settings.items() if name not in _model_options}
-    settings = settings | dict(nfdm_ot=dict(curvature=.1), bridge=dict(energy=.1), bridge_flow=dict(energy=.1)).get(preset, {})
+    settings = settings | dict(nfdm_ot=dict(curvature=.1, curvature_share=.125), bridge=dict(energy=.1), bridge_flow=dict(energy=.1)).get(preset, {})
     if 'minutes' in given and 'iterations' not in given: settings = settings | dict(iterations=None)
     both = settings | given
     low, high = settings.get('gamma', (-7., 4.))
@@ -321,7 +322,7 @@ def ndm_train(
     data:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar10:cat (a class), folder:PATH, checkerboard, ...
     data0:str='', # for a bridge: the target, where it leads to
     data1:str='', # for a bridge: the source, where it comes from
-    coupling:str='independent', # for a bridge: which pairs: independent, optimal (in each batch) or pairs (as they are)
+    coupling:str='independent', # for a bridge: which pairs: independent, optimal (in each batch), or pairs (the first with the first, by name)
     data_root:str='', # where mnist, fashion_mnist and cifar10 lie; by default NDM_DATA in the environment
     download:bool=False, # fetch them there if they are missing?
     settings:str='', # sizes and training: digits, points, mnist, cifar10_small, cifar10, ...; by default as the data has them
@@ -351,6 +352,7 @@ def ndm_train(
     predictor:str='', # what the network predicts: v, noise, data or residual; by default as the preset has it
     base:str='', # the base schedule: vp, ot or geometric; by default as the preset has it
     curvature:float=None, # weight of the penalty on curved trajectories; by default 0.1 for nfdm_ot, else 0
+    curvature_share:float=None, # share of the training batches in which it is computed; by default 0.125 for nfdm_ot, else 1
     energy:float=None, # for a bridge: weight of the energy of its paths; by default 0.1 where they are learned
     ramp:float=None, # share of the training in which such a weight rises from 0
     save:int=None, # gradient steps between checkpoints

@@ -149,7 +149,7 @@ def _check_data(model, train, valid, flip):
     "Complain about data that do not fit each other, or the decoder."
     some = lambda x: as_float(x[:1]) if x.dtype == torch.uint8 else x            # all bytes are finite
     check_batch(some(valid), 'valid', check_batch(some(train), 'train').shape[1:])
-    if flip and train.ndim != 4: raise InputError(f'flip with train of shape {tuple(train.shape)}; expected images')
+    if flip and train.ndim < 4: raise InputError(f'flip with train of shape {tuple(train.shape)}; expected images')
     if hasattr(model.decoder, 'check'):
         for x in (*train.split(4096), valid): model.decoder.check(as_float(x))
 

@@ -46,7 +46,7 @@ def curvature_penalty(
 def curvature(
     weight:float, # $\lambda$, nats per squared unit of the data, at least 0
     margin:float=.01, # $\kappa$, see `curvature_penalty`
-    share:float=1., # $p$, of the batches in which it is computed, at random, and divided by $p$; in (0, 1]
+    share:float=1., # $p$, of the training batches in which it is computed, at random, divided by $p$; in (0, 1]
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
     r"$\lambda$ times the curvature penalty, or an unbiased estimate of it. Raises `InputError` for bad numbers."
     if not 0 <= weight < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
@@ -54,6 +54,7 @@ def curvature(
     return partial(_weighted_curvature, weight=weight, margin=margin, share=share)
 
 def _weighted_curvature(model, x, weight, margin, share):
+    if not model.training: share = 1.                                            # validation leaves nothing to chance
     if share < 1 and torch.rand(()) >= share: return x.new_zeros(len(x))
     return weight/share*curvature_penalty(model, x, margin=margin)
 

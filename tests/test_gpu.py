@@ -1,6 +1,7 @@
 "The same numbers on a GPU as on the CPU, and a training that stays there."
 from functools import partial
 import pytest, torch
+from ndm_nb.bridges import bridge_bound, couplings, log_prob_bridge, pair_up, path_cost, sample_bridge
 from ndm_nb.continuous import ImportanceTime, LearnedTime, continuous_bound, generative_drift, uniform_time
 from ndm_nb.data import dataset
 from ndm_nb.discrete import antithetic_time, sample_ancestral
@@ -54,3 +55,25 @@ def test_unet_in_bfloat16_on_gpu(compile):
     history = trainer.fit(progress=False)
     assert trainer.train.device.type == 'cpu' and all(p.dtype == torch.float32 and p.is_cuda for p in model.parameters())
     assert history[-1]['train'] < history[0]['train'] - .5
+
+@pytest.mark.parametrize('predictor', ['ends', 'target'])
+def test_bridge_on_gpu_agrees_with_cpu(predictor):
+    digits = dataset('digits')
+    torch.manual_seed(0)
+    model = build('bridge_flow', digits.event, digits.levels, width=64, predictor=predictor).double()
+    for p in model.parameters(): torch.nn.init.normal_(p, std=.05)
+    x0, x1, noise = torch.randn(3, 16, *digits.event).double()
+    def results(x0, x1, noise):
+        return sample_bridge(model, x1, 3, 'heun', noise), log_prob_bridge(model, x0[:4], x1[:4], exact=True, solver='midpoint', steps=2)
+    expected = results(x0, x1, noise)
+    model.cuda()
+    for a, b in zip(expected, results(x0.cuda(), x1.cuda(), noise.cuda())): torch.testing.assert_close(b.cpu(), a, rtol=1e-6, atol=1e-6)
+
+@pytest.mark.parametrize('coupling', couplings.values(), ids=list(couplings))
+def test_training_a_bridge_on_gpu(coupling):
+    digits = dataset('digits')
+    model, pairs = build('bridge', digits.event, digits.levels, width=64), pair_up(digits.train, digits.train, seed=1)
+    trainer = Trainer(model, partial(bridge_bound, sampler=ImportanceTime(), coupling=coupling), pairs, pairs[:64], path_cost(energy=.1, coupling=coupling),
+                      iterations=40, every=10, ema=.8, device='cuda')
+    history = trainer.fit(progress=False)
+    assert history[-1]['valid'] < history[0]['valid']

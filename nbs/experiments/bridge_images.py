@@ -64,13 +64,13 @@ def main(a):
     read, real = judge(a, splits, device)
     hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else f'{torch.get_num_threads()} of {os.cpu_count()} cores of a {platform.machine()} CPU'
     record = dict(hardware=hardware, torch=torch.__version__, command=f'python nbs/experiments/bridge_images.py --data0 {a.data0} --data1 {a.data1}',
-                  data0=a.data0, data1=a.data1, minutes_each=a.minutes, seed=a.seed, real=real, runs=[])
+                  data0=a.data0, data1=a.data1, n=a.n, minutes_each=a.minutes, seed=a.seed, real=real, runs=[])
     print(real, flush=True)
-    source = as_float(splits.test[:, 1])
+    source = as_float(splits.test[:a.n, 1])
     images = dict(source=source)
     for preset in a.presets:
         name = f'{short(a.data1)}-to-{short(a.data0)}-{preset}'
-        ndm_train(preset, data0=a.data0, data1=a.data1, data_root=root, minutes=a.minutes, every=10_000, times='importance', seed=a.seed, device=a.device,
+        ndm_train(preset, data0=a.data0, data1=a.data1, data_root=root, minutes=a.minutes, every=100_000, times='importance', seed=a.seed, device=a.device,
                   precision=a.precision, out=a.out, name=name, resume=True)
         model, config = load_run(Path(a.out)/name, device)
         run = dict(preset=preset, **json.loads((Path(a.out)/name/'metrics.json').read_text()), energy=config.get('energy', 0.), solvers={})
@@ -110,7 +110,8 @@ if __name__ == '__main__':
     p.add_argument('--data0', default='mnist:7', help='the target')
     p.add_argument('--data1', default='mnist:2', help='the source')
     p.add_argument('--presets', nargs='+', default=['brownian_bridge', 'bridge'], help='the presets to train')
-    p.add_argument('--minutes', type=float, default=7.5, help='of training for each preset (default: 7.5)')
+    p.add_argument('--minutes', type=float, default=6., help='of training for each preset (default: 6)')
+    p.add_argument('--n', type=int, default=300, help='test images to translate (default: 300)')
     p.add_argument('--seed', type=int, default=0, help='of weights, batches and noise (default: 0)')
     p.add_argument('--precision', default='', help='fp32 or bf16')
     p.add_argument('--device', default='auto', help='auto, cpu, cuda')

@@ -1,10 +1,10 @@
 """Bridges in the plane: what a learned bridge does if it is let, what the energy of its paths is good for, and obstacles.
 
-    python nbs/experiments/bridges.py                # half an hour on one CPU core
+    python nbs/experiments/bridges.py                # 40 minutes on one CPU core
     python nbs/experiments/bridges.py --show         # only print the tables from the committed results
 
 `rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in the middle as the obstacle; `straits` from a
-small ring on the left to two moons on the right, with a wall or a ship in between. All pairs are random, both ends are predicted, and all models have the
+small ring on the left to two moons on the right, with a disc, a wall or a ship in between. All pairs are random, both ends are predicted, and all models have the
 same networks, two minutes of training, and the bound as their loss, to which the energy of the path and the cost of the obstacle are added. Samples are drawn
 from the SDE (200 steps of Euler-Maruyama) and the ODE (50 of Heun) for 10,000 new sources, and compared with 10,000 test points of the target.
 
@@ -17,11 +17,12 @@ from harness import pm, run_jobs
 path = Path(__file__).parent/'results'/'bridges.json'
 settings = dict(delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3), batch=256, lr=3e-3, energy=.3, weight=3000., margin=.5)
 obstacles = dict(rings={'disc': ('disc', (0., 0.), 1.)},
-                 straits={'wall': ('wall', 0., (-.5, .5), .4), 'ship': ('ship', (0., 3.), (0., -3.), .8)})
+                 straits={'disc': ('disc', (0., 0.), .8), 'wall': ('wall', 0., (-.5, .5), .4), 'ship': ('ship', (0., 3.), (0., -3.), .8)})
 # data, model: (is the bridge learned, the weight of its energy, the obstacle that it is told of), seeds
 models = {('rings', 'Brownian'): ((False, 0., None), 1), ('rings', 'learned'): ((True, 0., None), 1),
           ('rings', 'learned, energy'): ((True, 1., None), 3), ('rings', 'learned, energy, disc'): ((True, 1., 'disc'), 3),
-          ('straits', 'learned, energy'): ((True, 1., None), 1), ('straits', 'learned, energy, wall'): ((True, 1., 'wall'), 1),
+          ('straits', 'learned, energy'): ((True, 1., None), 3), ('straits', 'learned, energy, disc'): ((True, 1., 'disc'), 3),
+          ('straits', 'learned, energy, wall'): ((True, 1., 'wall'), 1),
           ('straits', 'learned, energy, ship'): ((True, 1., 'ship'), 1)}
 
 def sets(data, n, seed):

@@ -50,7 +50,7 @@ def main(a):
     grids = {}
     for name, options in models.items():
         folder = Path(a.out)/f'few-steps-{a.data}-{name}'
-        ndm_train(name, 'none', a.data, root, T='inf', times='importance', minutes=a.minutes, seed=a.seed, device=a.device, precision=a.precision,
+        ndm_train(name, 'none', a.data, root, T='inf', times='importance', minutes=a.minutes, every=100_000, seed=a.seed, device=a.device, precision=a.precision,
                   out=a.out, name=folder.name, resume=True, **options)
         model, config = load_run(folder, device)
         noise = torch.randn(a.n, *config['model']['event'], generator=torch.Generator().manual_seed(a.seed))
