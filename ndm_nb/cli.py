@@ -320,9 +320,6 @@ def ndm_train(
     preset:str='ndm', # the model to train: ddpm, vdm, flow_matching, ndm, ndm_full, nfdm, nfdm_flow, nfdm_ot, nfdm_paper, bridge, ...
     compare:str='', # a second preset to train in the same way; by default ddpm, and none for a bridge; 'none' for no comparison
     data:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar10:cat (a class), folder:PATH, checkerboard, ...
-    data0:str='', # for a bridge: the target, where it leads to
-    data1:str='', # for a bridge: the source, where it comes from
-    coupling:str='independent', # for a bridge: which pairs: independent, optimal (in each batch), or pairs (the first with the first, by name)
     data_root:str='', # where mnist, fashion_mnist and cifar10 lie; by default NDM_DATA in the environment
     download:bool=False, # fetch them there if they are missing?
     settings:str='', # sizes and training: digits, points, mnist, cifar10_small, cifar10, ...; by default as the data has them
@@ -353,6 +350,9 @@ def ndm_train(
     base:str='', # the base schedule: vp, ot or geometric; by default as the preset has it
     curvature:float=None, # weight of the penalty on curved trajectories; by default 0.1 for nfdm_ot, else 0
     curvature_share:float=None, # share of the training batches in which it is computed; by default 0.125 for nfdm_ot, else 1
+    data0:str='', # for a bridge: the target, where it leads to
+    data1:str='', # for a bridge: the source, where it comes from
+    coupling:str='independent', # for a bridge: which pairs: independent, optimal (in each batch), or pairs (the first with the first, by name)
     energy:float=None, # for a bridge: weight of the energy of its paths; by default 0.1 where they are learned
     ramp:float=None, # share of the training in which such a weight rises from 0
     save:int=None, # gradient steps between checkpoints
