@@ -62,8 +62,9 @@ def chapter(path, pages):
                 nb.cells[i] = mk_cell(f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`', 'markdown')
             elif hidden:                                            # only what it shows
                 assert cell.outputs, f'{path}: a cell that only shows its output has none; run docs/refresh.py on it'
-                shown = '\n\n'.join(''.join(o['data']['text/markdown']) for o in cell.outputs)
-                nb.cells[i] = mk_cell(relink(shown, path.parent, pages), 'markdown')
+                shown = [o.get('data', {}).get('text/markdown') for o in cell.outputs]
+                if None in shown: cell.metadata['tags'] = ['remove-input']       # a figure
+                else: nb.cells[i] = mk_cell(relink('\n\n'.join(map(''.join, shown)), path.parent, pages), 'markdown')
         else:
             text = plain(cell.source)
             cell.source = relink(cell.source, path.parent, pages)
