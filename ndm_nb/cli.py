@@ -144,8 +144,8 @@ def sample_run(
 )->tuple: # data, shape `(n, *event)`, the `Trajectory` of z (or None), and the number of function evaluations
     "Reseed and draw samples, on the device of the model. Raises `InputError` for a number or a name that cannot be."
     if n < 1: raise InputError(f'n={n}; expected at least 1')
-    if (source is None) == bool(config.get('data1')):
-        raise InputError(f'source={source}; expected the sources for a bridge, and for a bridge only')
+    if source is None and config.get('data1'): raise InputError('source is missing; a bridge needs what to start from')
+    if source is not None and not config.get('data1'): raise InputError('source with a model that is no bridge; expected none')
     if source is not None and solver == 'ancestral': raise InputError("solver='ancestral' with a bridge; expected heun, stochastic_heun, ...")
     grid = grid or ('uniform' if source is None else 'sine')
     samplers = dict(sample_ode=sample_ode, sample_sde=sample_sde)
@@ -428,6 +428,7 @@ def plot_strips(
 def _to_translate(config, source, n):
     "What a bridge is to start from, and the files it was read from; None for any other model."
     if not config.get('data1'): return None, None
+    if n is not None and n < 1: raise InputError(f'n={n}; expected at least 1')
     if source:
         channels, size = config['model']['event'][0], config['model']['event'][-1]
         images, files = read_images(source, size, channels)
