@@ -316,7 +316,9 @@ def disc(
     radius:float, # above 0
 ): # a cost $\rho(z,t)$, positive inside
     "A disc in the plane."
-    def cost(z, t): return _depth(radius - (z - z.new_tensor(centre)).norm(dim=1))
+    def cost(z, t):
+        "How deep inside, squared."
+        return _depth(radius - (z - z.new_tensor(centre)).norm(dim=1))
     return cost
 
 def wall(
@@ -326,6 +328,7 @@ def wall(
 ): # a cost $\rho(z,t)$, positive inside
     "A wall across the plane, with a gap."
     def cost(z, t):
+        "How deep inside, squared."
         beside = torch.maximum(gap[0] - z[:, 1], z[:, 1] - gap[1])
         return _depth(torch.minimum(thickness/2 - (z[:, 0] - position).abs(), beside))
     return cost
@@ -337,6 +340,7 @@ def ship(
 ): # a cost $\rho(z,t)$, positive inside
     "A disc that moves at constant speed, as the source does on its way to the target."
     def cost(z, t):
+        "How deep inside at that time, squared."
         centre = torch.lerp(z.new_tensor(end), z.new_tensor(start), t[:, None])
         return _depth(radius - (z - centre).norm(dim=1))
     return cost

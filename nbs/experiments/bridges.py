@@ -106,7 +106,7 @@ def draw(data, record, names=None):
     runs = [r for r in record['runs'] if r['data'] == data and 'paths' in r and (names is None or r['model'] in names)]
     target, source = sets(data, 2000, 2)
     middle = source.mean(0).numpy()
-    fig, axs = plt.subplots(1, len(runs), figsize=(4.4*len(runs), 4.2), layout='constrained', sharex=True, sharey=True)
+    fig, axs = plt.subplots(1, len(runs), figsize=(3*len(runs), 3), dpi=72, layout='constrained', sharex=True, sharey=True)
     for ax, r in zip(axs, runs):
         ax.plot(*target.T, '.', color='.8', ms=1); ax.plot(*source.T, '.', color='.6', ms=1)
         for way in np.array(json.loads(r['paths'])).transpose(1, 0, 2):
