@@ -19,7 +19,7 @@ from .bridges import bridge_bound, couplings, pair_splits, path_cost, sample_bri
 from .checkpoints import checkpoint_files, write_atomically
 from .continuous import time_samplers
 from .core import InputError
-from .data import Splits, as_float, dataset, plot_samples, read_images
+from .data import as_float, dataset, plot_samples, read_images
 from .discrete import check_steps, sample_ancestral
 from .likelihood import evaluate_ode
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
@@ -170,9 +170,10 @@ def sample_many(
     batch:int=256, # how many at a time, at least 1
     seed:int=0, # of the noise
     source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`
+    grid:str='', # see `sample_run`
 )->tuple: # data, shape `(n, *event)`, on the CPU, and the number of function evaluations for each
     "Draw any number of samples, some at a time."
-    parts = [sample_run(model, config, min(batch, n - i), steps, solver, seed=mix_seed(seed, i), trajectory=False,
+    parts = [sample_run(model, config, min(batch, n - i), steps, solver, grid=grid, seed=mix_seed(seed, i), trajectory=False,
                         source=None if source is None else source[i:i + batch])
              for i in range(0, n, batch)]
     return torch.cat([x.cpu() for x, _, _ in parts]), parts[0][2]
@@ -439,7 +440,8 @@ def _translate(model, config, x1, files, steps, solver, grid, seed, out):
     "Translate images, draw the first ones on their way, and write those that came from files."
     from torchvision.transforms.functional import to_pil_image
     first, way, nfe = sample_run(model, config, len(x1[:8]), steps, solver, 1., grid, mix_seed(seed, 0), source=x1[:8])
-    x = first.cpu() if len(x1) <= 8 else sample_many(model, config, len(x1), steps, solver, seed=seed, source=x1)[0]
+    x, rest = first.cpu(), x1[8:]
+    if len(rest): x = torch.cat([x, sample_many(model, config, len(rest), steps, solver, seed=mix_seed(seed, 1), source=rest, grid=grid)[0]])
     _draw(way.z, out, lambda z, ax: plot_strips(torch.cat([x1[:8][None].to(z), z]), first, ax))
     if files:
         folder = out.with_suffix(''); folder.mkdir(exist_ok=True)
