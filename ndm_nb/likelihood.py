@@ -9,11 +9,10 @@ __all__ = ['divergence', 'draw_probes', 'data_end', 'log_prob_ode', 'bits_per_di
 import math
 import torch
 from torch import Tensor
-from .core import InputError, check_batch, sum_event
+from .core import InputError, check_batch, check_whole, choose, evaluating, repeatable, sum_event
 from .continuous import generative_drift
-from .discrete import check_steps
 from .model import NeuralDiffusion, level_index
-from .sampling import library_solvers
+from .sampling import library_solvers, solve, time_grid
 
 # %% ../nbs/15_likelihood.ipynb #9f09a343
 def divergence(
@@ -46,20 +45,13 @@ def draw_probes(
     generator:torch.Generator|None=None, # where the randomness comes from; PyTorch's own if left out
 )->Tensor: # the probes, shape `(P, B, *event)`
     r"Random vectors with $\mathbb E[vv^\top]=I$. Raises `InputError` for an unknown kind or a bad number."
-    if kind not in _probes: raise InputError(f'unknown kind of probe {kind!r}; expected one of {", ".join(_probes)}')
-    if not (probes >= 1 and probes < math.inf and int(probes) == probes):
-        raise InputError(f'probes={probes}; expected a whole number, at least 1')
-    return _probes[kind]((int(probes), *x.shape), x, generator)
+    return choose(kind, _probes, 'kind of probe')((check_whole(probes, 'probes'), *x.shape), x, generator)
 
 # %% ../nbs/15_likelihood.ipynb #89442f26
-def _solver_options(solver, steps, rtol, atol):
-    "Options of torchdiffeq for a solver by name, and the setting in words; raises `InputError` for what it cannot do."
-    solvers, steps = library_solvers(), check_steps(steps)
-    if solver not in solvers: raise InputError(f'unknown solver {solver!r}; expected one of {", ".join(solvers)}')
+def _check_solver(solver, rtol, atol):
+    "Complain about a solver that there is not, and about tolerances that cannot be."
+    choose(solver, library_solvers(), 'solver')
     if not (rtol > 0 and atol > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected numbers above 0')
-    if solvers[solver]: return dict(step_t=[1.], max_num_steps=10_000), f'solver={solver!r}, rtol={rtol}, atol={atol}'
-    grid = lambda f, y, t: torch.linspace(0, 1, steps + 1, dtype=t.dtype, device=t.device)
-    return dict(grid_constructor=grid), f'solver={solver!r}, steps={steps}'
 
 # %% ../nbs/15_likelihood.ipynb #9eb5273d
 def data_end(
@@ -85,8 +77,9 @@ def log_prob_ode(
     prior=None, # $z_1\mapsto\log p(z_1)$, nats, shape `(B,)`; that of $\mathcal N(0, I)$ if left out
 )->Tensor: # $\log p(x)$ in nats, shape `(B,)`
     r"$\log p(x)$ under the ODE model; `InputError` if the solver gives up or diverges. Derived in this notebook."
-    from torchdiffeq import odeint
-    (options, how), (alpha, _) = _solver_options(solver, steps, rtol, atol), data_end(model, check_batch(x))
+    _check_solver(solver, rtol, atol)
+    times = time_grid(steps, like=check_batch(x)).flip(0)
+    alpha, _ = data_end(model, x)
     v = None if exact else draw_probes(x, probes, kind, generator)
 
     def motion(t, state):
@@ -94,16 +87,13 @@ def log_prob_ode(
         t = t.to(x.dtype).clamp(0, 1).repeat(len(x))
         return divergence(lambda z: generative_drift(model, z, t), state[0], v)
 
-    begin, ends = (alpha*x, x.new_zeros(len(x))), x.new_tensor([0., 1.])
-    try: z, integral = odeint(motion, begin, ends, rtol=rtol, atol=atol, method=solver, options=options)
-    except AssertionError as e:
-        raise InputError(f'{how} gave up: {str(e)[:60]}; '
-                         'try larger tolerances, float64, or a solver with fixed steps') from None
+    z, integral = solve(motion, (alpha*x, x.new_zeros(len(x))), times, solver, rtol, atol)
     start = prior(z[-1]) if prior else -sum_event(z[-1]**2 + math.log(2*math.pi))/2
     result = start + integral[-1] + x[0].numel()*alpha.log()
     bad = int((~result.isfinite()).sum())
     if bad:
-        raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples ({how}); try more steps, '
+        raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples '
+                         f'(solver={solver!r}, steps={steps}, rtol={rtol}, atol={atol}); try more steps, '
                          'an adaptive solver, or float64, and check that the drift of the model is finite')
     return result
 
@@ -124,9 +114,8 @@ def dequantise(
     generator:torch.Generator|None=None, # where the randomness comes from; PyTorch's own if left out
 )->tuple: # $y = x+u$, shape `(B, *event)`, and $\log q(u)$ in nats, shape `(B,)`
     r"Noise within the bin of each value: $\mathbb E[\log p(y) - \log q(u)]\le\log P(x)$."
-    if levels < 2 or int(levels) != levels: raise InputError(f'levels={levels}; expected a whole number, at least 2')
-    if kind not in ('truncated_normal', 'uniform'):
-        raise InputError(f'unknown dequantisation {kind!r}; expected truncated_normal or uniform')
+    check_whole(levels, 'levels', least=2)
+    choose(kind, ('truncated_normal', 'uniform'), 'dequantisation')
     level_index(check_batch(x), torch.linspace(-1, 1, int(levels)).to(x))
     half = 1/(levels - 1)
     w = 2*torch.rand(x.shape, generator=generator, dtype=torch.float64, device=x.device) - 1
@@ -161,13 +150,8 @@ def evaluate_ode(
         if levels is None: return log_prob_ode(model, part, **options)
         y, log_q = dequantise(part, levels, dequantisation, sigma/alpha)
         return log_prob_ode(model, y, **options) - log_q
-    training = model.training
-    try:
-        model.eval()
-        with torch.random.fork_rng(devices=[x.device] if x.device.type == 'cuda' else []):
-            torch.manual_seed(seed)
-            passes = torch.stack([torch.cat([log_prob(part) for part in x.split(batch)]) for _ in range(repeats)])
-    finally: model.train(training)
+    with repeatable(seed, x.device), evaluating(model):
+        passes = torch.stack([torch.cat([log_prob(part) for part in x.split(batch)]) for _ in range(repeats)])
     per_sample = passes.cpu().double().mean(0)
     result = {}
     for name, stderr, values in (('nats', 'stderr_nats', -per_sample),

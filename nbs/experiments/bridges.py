@@ -1,145 +1,182 @@
 """Bridges in the plane: what a learned bridge does if it is let, what the energy of its paths is good for, and obstacles.
 
     python nbs/experiments/bridges.py                # 40 minutes on one CPU core
-    python nbs/experiments/bridges.py --show         # only print the tables from the committed results
+    python nbs/experiments/bridges.py --show         # the tables from the committed results
 
-`rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in the middle as the obstacle; `straits` from a
-small ring on the left to two moons on the right, with a disc, a wall or a ship in between. All pairs are random, both ends are predicted, and all models have the
-same networks, two minutes of training, and the bound as their loss, to which the energy of the path and the cost of the obstacle are added. Samples are drawn
-from the SDE (200 steps of Euler-Maruyama) and the ODE (50 of Heun) for 10,000 new sources, and compared with 10,000 test points of the target.
-
-What the record already holds is not run again; delete nbs/experiments/results/bridges.json to start afresh. The margin and
-the weights were chosen with seed 0 of `rings`.
+`rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in the middle as
+the obstacle; `straits` from a small ring on the left to two moons on the right, with a disc, a wall or a ship in between. All
+pairs are random, both ends are predicted, and all models have the same networks, two minutes of training, and the bound as
+their loss, to which the energy of the path and the cost of the obstacle are added. Samples are drawn from the SDE (200 steps
+of Euler-Maruyama) and the ODE (50 of Heun) for 10,000 new sources, and compared with 10,000 test points of the target. The
+margin and the weights were chosen with seed 0 of `rings`.
 """
-import argparse, json
-from pathlib import Path
-from harness import pm, run_jobs
+import json
+from typing import NamedTuple
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from ndm_nb import bridges as costs
+from ndm_nb.bridges import (AffineBridge, BridgeBound, BridgeSchedule, EndsPredictor, pair_up, path_cost, sample_bridge,
+                            share_entering)
+from ndm_nb.data import toy
+from ndm_nb.evaluation import evaluate
+from ndm_nb.model import GaussianDecoder, NeuralDiffusion
+from ndm_nb.networks import MLP
+from ndm_nb.times import ImportanceTime
+from ndm_nb.training import Trainer
+from ndm_nb.volatility import ConstantVolatility
+from few_steps import distance
+from harness import Experiment, origin, pm
 
-path = Path(__file__).parent/'results'/'bridges.json'
-settings = dict(delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3), batch=256, lr=3e-3, energy=.3, weight=3000., margin=.5)
-obstacles = dict(rings={'disc': ('disc', (0., 0.), 1.)},
-                 straits={'disc': ('disc', (0., 0.), .8), 'wall': ('wall', 0., (-.5, .5), .4), 'ship': ('ship', (0., 3.), (0., -3.), .8)})
-# data, model: (is the bridge learned, the weight of its energy, the obstacle that it is told of), seeds
-models = {('rings', 'Brownian'): ((False, 0., None), 1), ('rings', 'learned'): ((True, 0., None), 1),
-          ('rings', 'learned, energy'): ((True, 1., None), 3), ('rings', 'learned, energy, disc'): ((True, 1., 'disc'), 3),
-          ('straits', 'learned, energy'): ((True, 1., None), 3), ('straits', 'learned, energy, disc'): ((True, 1., 'disc'), 3),
-          ('straits', 'learned, energy, wall'): ((True, 1., 'wall'), 1),
-          ('straits', 'learned, energy, ship'): ((True, 1., 'ship'), 1)}
+class Disc(NamedTuple):
+    "An obstacle that stays where it is."
+    centre:tuple
+    radius:float
+    def cost(self, margin=0.): return costs.disc(self.centre, self.radius + margin)
+    def draw(self, ax): ax.add_patch(plt.Circle(self.centre, self.radius, color='k', alpha=.2))
+
+class Wall(NamedTuple):
+    "An obstacle with a gap."
+    at:float
+    gap:tuple
+    thickness:float
+    def cost(self, margin=0.):
+        low, high = self.gap
+        return costs.wall(self.at, (low + margin/2, high - margin/2), self.thickness + 2*margin)
+
+    def draw(self, ax):
+        sides = self.at - self.thickness/2, self.at + self.thickness/2
+        for low, high in ((-9, self.gap[0]), (self.gap[1], 9)): ax.fill_between(sides, low, high, color='k', alpha=.2)
+        ax.set_ylim(-4, 4)
+
+class Ship(NamedTuple):
+    "An obstacle that moves."
+    start:tuple
+    end:tuple
+    radius:float
+    def cost(self, margin=0.): return costs.ship(self.start, self.end, self.radius + margin)
+    def draw(self, ax): ax.plot(*zip(self.start, self.end), color='k', lw=20, alpha=.1)
+
+class Model(NamedTuple):
+    "What is compared."
+    learned:bool # is the bridge learned?
+    energy:float=0. # its weight, in units of that of the settings
+    told:str='' # which obstacle it is told of
+    seeds:int=1
+
+constants = dict(delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3), batch=256, lr=3e-3,
+                 energy=.3, weight=3000., margin=.5)
+obstacles = dict(
+    rings=dict(disc=Disc((0., 0.), 1.)),
+    straits=dict(disc=Disc((0., 0.), .8), wall=Wall(0., (-.5, .5), .4), ship=Ship((0., 3.), (0., -3.), .8)))
+models = dict(
+    rings={'Brownian': Model(False), 'learned': Model(True), 'learned, energy': Model(True, 1., seeds=3),
+           'learned, energy, disc': Model(True, 1., 'disc', seeds=3)},
+    straits={'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', seeds=3),
+             'learned, energy, wall': Model(True, 1., 'wall'), 'learned, energy, ship': Model(True, 1., 'ship')})
+solvers = dict(euler_maruyama=200, heun=50)
+experiment = Experiment('bridges', key=('data', 'model', 'seed'))
 
 def sets(data, n, seed):
     "Targets and sources."
-    import torch
-    from ndm_nb.data import toy
     moons, ring = toy('two_moons', n, seed), toy('eight_gaussians', n, seed + 1000)
-    return (3*moons, ring) if data == 'rings' else (.8*moons + torch.tensor([3., 0.]), .5*ring - torch.tensor([3., 0.]))
+    right = torch.tensor([3., 0.])
+    return dict(rings=(3*moons, ring), straits=(.8*moons + right, .5*ring - right))[data]
 
-def obstacle(data, name, margin=0.):
-    "The cost function, with some water around the obstacle."
-    from ndm_nb import bridges
-    kind, *where = obstacles[data][name]
-    if kind == 'wall': return bridges.wall(where[0], (where[1][0] + margin/2, where[1][1] - margin/2), where[2] + 2*margin)
-    return getattr(bridges, kind)(*where[:-1], where[-1] + margin)
+@experiment.override
+def settings(seconds): return dict(settings=constants | dict(seconds=seconds))
 
-def run(data, name, seed, seconds):
-    "Train one bridge; returns what is measured."
-    import torch
-    from functools import partial
-    from ndm_nb.bridges import AffineBridge, BridgeSchedule, EndsPredictor, bridge_bound, pair_up, path_cost, sample_bridge, share_entering
-    from ndm_nb.continuous import ImportanceTime
-    from ndm_nb.metrics import sliced_wasserstein
-    from ndm_nb.model import GaussianDecoder, NeuralDiffusion
-    from ndm_nb.networks import MLP
-    from ndm_nb.schedules import ConstantVolatility
-    from ndm_nb.training import Trainer, evaluate
-    torch.set_num_threads(1)
-    (learned, energy, told), _ = models[data, name]
+@experiment.fact
+def floor():
+    "The distance of two sets of 10,000 targets."
+    target = {data: sets(data, 10_000, 2)[0] for data in obstacles}
+    return {data: [distance(sets(data, 10_000, seed)[0], target[data]) for seed in (10, 11, 12)] for data in obstacles}
+
+@experiment.override
+def jobs():
+    "As many seeds of each model as it has."
+    return [dict(data=data, model=name, seed=seed) for seed in range(3)
+            for data in models for name, model in models[data].items() if seed < model.seeds]
+
+def make(kind):
+    "The model, untrained."
+    schedule = BridgeSchedule(constants['delta'], constants['tau'])
+    predictor = EndsPredictor(MLP((2,), outputs=2, **constants['predictor']), schedule)
+    net = MLP((4,), outputs=constants['terms'], time=False, **constants['bridge']) if kind.learned else None
+    bridge = AffineBridge(schedule, net, constants['terms'])
+    return NeuralDiffusion(bridge, predictor, ConstantVolatility(schedule.tau), GaussianDecoder(schedule))
+
+@experiment.measure
+def run(data, model, seed, seconds):
+    "Train one bridge; what is measured of it."
+    kind = models[data][model]
     torch.manual_seed(seed)
-    schedule = BridgeSchedule(settings['delta'], settings['tau'])
-    predictor = EndsPredictor(MLP((2,), outputs=2, **settings['predictor']), schedule)
-    net = MLP((4,), outputs=settings['terms'], time=False, **settings['bridge']) if learned else None
-    model = NeuralDiffusion(AffineBridge(schedule, net, settings['terms']), predictor, ConstantVolatility(schedule.tau), GaussianDecoder(schedule))
-    penalty = None
-    if energy: penalty = path_cost(obstacle(data, told, settings['margin']) if told else None, settings['weight'], energy*settings['energy'])
-    pairs, valid, test = (pair_up(*sets(data, n, s)) for n, s in ((50_000, 0), (2_000, 1), (10_000, 2)))
-    trainer = Trainer(model, partial(bridge_bound, sampler=ImportanceTime()), pairs, valid, penalty, iterations=None, minutes=seconds/60, every=1000, repeats=1,
-                      seed=seed, batch=settings['batch'], lr=settings['lr'])
+    net = make(kind)
+    cost = obstacles[data][kind.told].cost(constants['margin']) if kind.told else None
+    penalty = path_cost(cost, constants['weight'], kind.energy*constants['energy']) if kind.energy else None
+    train, valid, test = (pair_up(*sets(data, n, s)) for n, s in ((50_000, 0), (2_000, 1), (10_000, 2)))
+    trainer = Trainer(net, BridgeBound(ImportanceTime()), train, valid, penalty=penalty, iterations=None, minutes=seconds/60,
+                      every=1000, repeats=1, seed=seed, batch=constants['batch'], lr=constants['lr'])
     trainer.fit(progress=False)
-    result = dict(data=data, model=name, seed=seed, seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration,
-                  bits_per_dim=evaluate(model, bridge_bound, test, repeats=2)['total'], samples={}, entering={}, cost={})
-    target, source = test.unbind(1)
-    for solver, steps in dict(euler_maruyama=200, heun=50).items():
-        torch.manual_seed(seed)
-        x, way = sample_bridge(model, source, steps, solver, trajectory=True)
-        result['samples'][solver] = dict(sw=sliced_wasserstein(x, target, generator=torch.Generator().manual_seed(0)).item(), moved=(x - source).square().sum(1).mean().item())
-        for what in obstacles[data]:
-            cost = obstacle(data, what)
-            result['entering'].setdefault(what, {})[solver] = share_entering(way, cost)
-            result['cost'].setdefault(what, {})[solver] = torch.stack([cost(z, t.expand(len(z))) for t, z in zip(*way)]).mean().item()
-        if solver == 'euler_maruyama' and seed == 0: result['paths'] = json.dumps(way.z[::8, :60].double().mul(100).round().div(100).tolist(), separators=(',', ':'))      # in one line
+    result = dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration,
+                  bits_per_dim=evaluate(net, BridgeBound(), test, repeats=2)['total'], samples={}, entering={}, cost={})
+    for solver in solvers: judge(result, net, data, test, solver, seed)
     return result
 
-def floor(data):
-    "The sliced Wasserstein distance of two sets of 10,000 targets."
-    import torch
-    from ndm_nb.metrics import sliced_wasserstein
-    return [sliced_wasserstein(sets(data, 10_000, s)[0], sets(data, 10_000, 2)[0], generator=torch.Generator().manual_seed(0)).item() for s in (10, 11, 12)]
+def judge(result, model, data, test, solver, seed):
+    "Put what is measured of the samples of a solver into the result."
+    target, source = test.unbind(1)
+    torch.manual_seed(seed)
+    x, way = sample_bridge(model, source, solvers[solver], solver, trajectory=True)
+    result['samples'][solver] = dict(sw=distance(x, target), moved=(x - source).square().sum(1).mean().item())
+    for name, obstacle in obstacles[data].items():
+        cost = obstacle.cost()
+        mean = torch.stack([cost(z, t.expand(len(z))) for t, z in zip(*way)]).mean().item()
+        result['entering'].setdefault(name, {})[solver] = share_entering(way, cost)
+        result['cost'].setdefault(name, {})[solver] = mean
+    if solver == 'euler_maruyama' and seed == 0:
+        paths = way.z[::8, :60].double().mul(100).round().div(100).tolist()
+        result['paths'] = json.dumps(paths, separators=(',', ':'))                # in one line
 
-def table(data, record):
-    "A Markdown table: mean ± standard deviation over seeds."
-    whats = list(obstacles[data])
-    lines = ['| model | ' + ' | '.join(f'SDE, enter the {w}' for w in whats) + ' | SDE, cost | SDE, SW | ODE, SW | moved² | bound, bits/dim | iterations |']
-    lines.append('|---'*(lines[0].count('|') - 1) + '|')
-    for name in (m for d, m in models if d == data):
-        runs = [r for r in record['runs'] if r['data'] == data and r['model'] == name]
-        if not runs: continue
-        told = models[data, name][0][2] or whats[0]
-        shares = [pm([100*r['entering'][w]['euler_maruyama'] for r in runs], 1) + ' %' for w in whats]
-        get = lambda solver, key: pm([r['samples'][solver][key] for r in runs], 1 if key == 'moved' else 3)
-        lines.append(f'| {name} | ' + ' | '.join(shares) + f" | {pm([r['cost'][told]['euler_maruyama'] for r in runs], 5)} | {get('euler_maruyama', 'sw')} | {get('heun', 'sw')} | "
-                     f"{get('euler_maruyama', 'moved')} | {pm([r['bits_per_dim'] for r in runs])} | {sum(r['iterations'] for r in runs)//len(runs):,} |")
-    return '\n'.join(lines)
+def told(data, name):
+    "The obstacle that a model is told of; the first one, if of none."
+    return models[data][name].told or next(iter(obstacles[data]))
 
-def draw(data, record, names=None):
+@experiment.table
+def table(record, data):
+    "Mean ± standard deviation over seeds."
+    for name, runs in record['runs'].of(data=data).by('model', models[data]).items():
+        sampled = lambda solver, key, form='.3f': pm([s[solver][key] for s in runs.get('samples')], form)
+        entering = lambda what: pm([100*e[what]['euler_maruyama'] for e in runs.get('entering')], '.1f')
+        row = dict(model=name) | {f'SDE, enter the {what}': f'{entering(what)} %' for what in obstacles[data]}
+        row['SDE, cost'] = pm([c[told(data, name)]['euler_maruyama'] for c in runs.get('cost')], '.5f')
+        row |= {'SDE, SW': sampled('euler_maruyama', 'sw'), 'ODE, SW': sampled('heun', 'sw'), 'moved²': sampled('euler_maruyama', 'moved', '.1f')}
+        yield row | {'bound, bits/dim': runs.pm('bits_per_dim'), 'iterations': f"{int(runs.mean('iterations')):,}"}
+
+@experiment.override
+def report(record):
+    "A table for each pair of sets."
+    yield f"{origin(record)}, {record['settings']['seconds']:.0f} seconds of training each"
+    for data in record['runs'].by('data', obstacles):
+        yield f"{data}; SW between sets of data {pm(record['floor'][data])}"
+        yield table(record, data)
+
+def draw(record, data):
     "Trajectories of the SDE, coloured by the direction in which their sources lie."
-    import matplotlib.pyplot as plt
-    import numpy as np
-    runs = [r for r in record['runs'] if r['data'] == data and 'paths' in r and (names is None or r['model'] in names)]
+    runs = record['runs'].of(data=data, seed=0)
     target, source = sets(data, 2000, 2)
     middle = source.mean(0).numpy()
     fig, axs = plt.subplots(1, len(runs), figsize=(3*len(runs), 3), dpi=72, layout='constrained', sharex=True, sharey=True)
     for ax, r in zip(axs, runs):
-        ax.plot(*target.T, '.', color='.8', ms=1); ax.plot(*source.T, '.', color='.6', ms=1)
+        ax.plot(*target.T, '.', color='.8', ms=1)
+        ax.plot(*source.T, '.', color='.6', ms=1)
         for way in np.array(json.loads(r['paths'])).transpose(1, 0, 2):
             colour = plt.cm.hsv(np.arctan2(*(way[0] - middle)[::-1])/(2*np.pi) % 1)
-            ax.plot(*way.T, color=colour, lw=.6); ax.plot(*way[-1], 'o', color=colour, ms=3)
-        told = models[data, r['model']][0][2] or next(iter(obstacles[data]))
-        kind, *where = obstacles[data][told]
-        if kind == 'disc': ax.add_patch(plt.Circle(*where, color='k', alpha=.2))
-        if kind == 'wall':
-            low, high = where[1]
-            for a, b in ((-9, low), (high, 9)): ax.fill_between([where[0] - where[2]/2, where[0] + where[2]/2], a, b, color='k', alpha=.2)
-        if kind == 'ship': ax.plot(*zip(*where[:2]), color='k', lw=20, alpha=.1)
+            ax.plot(*way.T, color=colour, lw=.6)
+            ax.plot(*way[-1], 'o', color=colour, ms=3)
+        obstacles[data][told(data, r['model'])].draw(ax)
         ax.set(title=r['model'], xlabel='first coordinate', aspect='equal')
-    if data == 'straits': axs[0].set_ylim(-4, 4)
     axs[0].set(ylabel='second coordinate')
     return fig
 
-def main(seconds):
-    record = json.loads(path.read_text()) if path.exists() else {}
-    record |= dict(settings=settings | dict(seconds=seconds))
-    for data in obstacles: record.setdefault('floor', {}).setdefault(data, floor(data))
-    path.parent.mkdir(exist_ok=True); path.write_text(json.dumps(record) + '\n')
-    done = {(r['data'], r['model'], r['seed']) for r in record.get('runs', [])}
-    for job in [(*key, seed, seconds) for seed in range(3) for key, (_, seeds) in models.items() if seed < seeds and (*key, seed) not in done]:
-        record = run_jobs(run, [job], path, key=lambda r: (r['data'], r['model'], r['seed']),                # one at a time: the clock counts
-                          show=lambda r: f"{r['data']}, {r['model']}, seed {r['seed']}: {r['iterations']} iterations, {r['entering']}, {r['samples']}, {r['bits_per_dim']:.3f} bits/dim")
-    return record
-
-if __name__ == '__main__':
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--show', action='store_true', help='print the committed results')
-    p.add_argument('--seconds', type=float, default=120., help='of training, for each model')
-    a = p.parse_args()
-    record = json.loads(path.read_text()) if a.show else main(a.seconds)
-    print(f"\n{record['hardware']}, torch {record['torch']}, {record['settings']['seconds']:.0f} seconds of training each")
-    for data in obstacles: print(f"\n{data}; SW between sets of data {pm(record['floor'][data])}\n\n{table(data, record)}")
+if __name__ == '__main__': experiment.main(seconds=120.)

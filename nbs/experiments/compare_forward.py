@@ -1,141 +1,156 @@
-"""Ordinary diffusion, flow matching, NDM, NFDM: what does each step of the family buy? In continuous time, at equal iterations and at equal seconds.
+"""Ordinary diffusion, flow matching, NDM, NFDM: what does each step of the family buy? In continuous time.
 
-    python nbs/experiments/compare_forward.py digits            # about an hour on two CPU cores, one run on each
-    python nbs/experiments/compare_forward.py checkerboard      # half an hour; so is eight_gaussians
-    python nbs/experiments/compare_forward.py digits --show     # only print the table from the committed results
+    python nbs/experiments/compare_forward.py                        # the digits: an hour on two CPU cores, one run on each
+    python nbs/experiments/compare_forward.py --data checkerboard    # half an hour; so is eight_gaussians
+    python nbs/experiments/compare_forward.py --show                 # the table from the committed results
 
-`vdm, fixed γ` is the preset `ddpm` in continuous time, with γ a straight line; `vdm, learned γ` is the preset `vdm`.
-"Equal seconds": the nearest rivals get as many iterations as fit into the time that `nfdm` needs for its own, by the cost of a training step, which
-is measured first. Points in the plane are also judged by the exact likelihood of the generative ODE. What the record already holds is not run again;
-delete nbs/experiments/results/forward_DATA.json to start afresh.
+At equal iterations and at equal seconds: the nearest rivals also get as many iterations as fit into the time that `nfdm`
+needs for its own, by the cost of a training step, which is measured first. Points in the plane are also judged by the exact
+likelihood of the generative ODE. `vdm, fixed γ` is the preset `ddpm` in continuous time, with γ a straight line; `vdm,
+learned γ` is the preset `vdm`.
 """
-import argparse, json
-from pathlib import Path
-from harness import cost, pm, run_jobs
+import math, os
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+import torch
+from torch import nn
+from ndm_nb.data import dataset, toy
+from ndm_nb.evaluation import bound_for, evaluate
+from ndm_nb.likelihood import evaluate_ode
+from ndm_nb.presets import build
+from ndm_nb.training import Trainer
+from harness import Experiment, markdown, origin, parameters, step_cost
 
-points = dict(width=128, gamma=(-10, 5))
-suites = {
-    'digits': dict(iterations=2500, batch=128, models={
-        'vdm, fixed γ': dict(preset='ddpm', predictor='noise'), 'vdm, wide': dict(preset='ddpm', predictor='noise', width=374), 'vdm, learned γ': dict(preset='vdm', predictor='noise'),
-        'ndm': dict(preset='ndm', predictor='noise'), 'spread alone': dict(preset='nfdm', predictor='noise'), 'nfdm': dict(preset='nfdm', predictor='noise'),
-        'nfdm, geometric base': dict(preset='nfdm', base='geometric'), 'flow matching': dict(preset='flow_matching'), 'flow matching, importance': dict(preset='flow_matching'),
-        'nfdm, ot base': dict(preset='nfdm', base='ot')},
-        longer=('vdm, fixed γ', 'vdm, wide', 'ndm')),
-    'checkerboard': dict(iterations=1500, batch=256, models={
-        'vdm, fixed γ': dict(preset='ddpm'), 'flow matching': dict(preset='flow_matching'), 'ndm': dict(preset='ndm'), 'nfdm': dict(preset='nfdm'),
-        'nfdm_flow': dict(preset='nfdm_flow'), 'flow matching, importance': dict(preset='flow_matching')}, options=points, longer=('vdm, fixed γ', 'flow matching', 'ndm', 'nfdm_flow')),
-}
-suites['eight_gaussians'] = suites['checkerboard']
+class Model(NamedTuple):
+    "What is compared."
+    options:dict # of `build`
+    longer:bool=False # is it also trained for as many seconds as the yardstick?
+    times:str='antithetic' # how its times are drawn
+    still:bool=False # is the mean of its forward process left as it is?
 
-def results(data): return Path(__file__).parent/'results'/f'forward_{data}.json'
+class Suite(NamedTuple):
+    "A data set, and what is compared on it."
+    models:dict # name to `Model`; costs are in units of the first
+    iterations:int
+    batch:int
+    entropy:Callable|None=None # of the data, in nats, the least that any model can reach; for points in the plane
 
-def make(data, name, splits, iterations, seed=0, **kw):
+def entropy_of_ring():
+    "The entropy of the eight Gaussians: their density at samples of them."
+    x = toy('eight_gaussians', 400_000).double()
+    angle = torch.arange(8)*math.pi/4
+    centre = torch.stack([angle.cos(), angle.sin()], 1).double()*4/math.sqrt(2)
+    log_p = -((x[:, None] - centre)**2).sum(2)/(2*.125) - math.log(2*math.pi*.125)
+    return -(log_p.logsumexp(1) - math.log(8)).mean().item()
+
+yardstick = 'nfdm'
+noise, points = dict(predictor='noise'), dict(width=128, gamma=(-10, 5))
+images = {
+    'vdm, fixed γ': Model(dict(preset='ddpm', **noise), longer=True),
+    'vdm, wide': Model(dict(preset='ddpm', width=374, **noise), longer=True),
+    'vdm, learned γ': Model(dict(preset='vdm', **noise)),
+    'ndm': Model(dict(preset='ndm', **noise), longer=True),
+    'spread alone': Model(dict(preset='nfdm', **noise), still=True),
+    'nfdm': Model(dict(preset='nfdm', **noise)),
+    'nfdm, geometric base': Model(dict(preset='nfdm', base='geometric')),
+    'flow matching': Model(dict(preset='flow_matching')),
+    'flow matching, importance': Model(dict(preset='flow_matching'), times='importance'),
+    'nfdm, ot base': Model(dict(preset='nfdm', base='ot'))}
+plane = {
+    'vdm, fixed γ': Model(dict(preset='ddpm', **points), longer=True),
+    'flow matching': Model(dict(preset='flow_matching', **points), longer=True),
+    'ndm': Model(dict(preset='ndm', **points), longer=True),
+    'nfdm': Model(dict(preset='nfdm', **points)),
+    'nfdm_flow': Model(dict(preset='nfdm_flow', **points), longer=True),
+    'flow matching, importance': Model(dict(preset='flow_matching', **points), times='importance')}
+suites = dict(
+    digits          = Suite(images, iterations=2500, batch=128),
+    checkerboard    = Suite(plane, iterations=1500, batch=256, entropy=lambda: math.log(8)),
+    eight_gaussians = Suite(plane, iterations=1500, batch=256, entropy=entropy_of_ring))
+
+class Spread(nn.Module):
+    "The network of an AffineForward without its first half: the mean stays that of the base."
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        mean, spread = self.net(x).unflatten(1, (-1, 2)).unbind(2)
+        return torch.stack([0*mean, spread], 2).flatten(1, 2)
+
+def make(model, data, splits, seed=0, **options):
     "A trainer, with the model it trains."
-    import torch
-    from torch import nn
-    from ndm_nb.presets import build
-    from ndm_nb.training import Trainer, bound_for
-
-    class Spread(nn.Module):
-        "The network of an AffineForward without its first half: the mean stays that of the base."
-        def __init__(self, net): super().__init__(); self.net = net
-        def forward(self, x): h = self.net(x).unflatten(1, (-1, 2)); return (h*h.new_tensor([0, 1]).reshape(1, 1, 2, *[1]*(x.ndim - 1))).flatten(1, 2)
-
-    suite = suites[data]
+    suite, chosen = suites[data], suites[data].models[model]
     torch.manual_seed(seed)
-    model = build(event=splits.event, levels=splits.levels, **suite.get('options', {}) | suite['models'][name])
-    if name == 'spread alone': model.forward_process.net = Spread(model.forward_process.net)
-    bound = bound_for(None, 'importance' if name.endswith('importance') else 'antithetic')
-    return Trainer(model, bound, splits.train, splits.valid, iterations=iterations, batch=suite['batch'], seed=seed, **kw)
+    net = build(event=splits.event, levels=splits.levels, **chosen.options)
+    if chosen.still: net.forward_process.net = Spread(net.forward_process.net)
+    bound = bound_for(None, chosen.times)
+    return Trainer(net, bound, splits.train, splits.valid, batch=suite.batch, seed=seed, **options)
 
-def run(data, name, seed, iterations, equal):
-    "Train one model; returns its held-out metrics."
-    import torch
-    torch.set_num_threads(1)
-    from ndm_nb.data import dataset
-    from ndm_nb.training import evaluate
+forward = Experiment('forward_{data}', key=('model', 'equal', 'seed'), processes=os.cpu_count())
+
+@forward.fact
+def cost(data):
+    "Of a training step of each model, in units of the first."
     splits = dataset(data)
-    trainer = make(data, name, splits, iterations, seed)
+    short = partial(make, data=data, splits=splits._replace(valid=splits.valid[:2]), iterations=25, every=25)
+    names = list(suites[data].models)
+    return {name: step_cost(short, name, names[0]) for name in names}
+
+@forward.override
+def jobs(data, models, seeds, record):
+    "At equal iterations all of them, at equal seconds the nearest rivals."
+    suite, cost = suites[data], record['cost']
+    for seed in seeds:
+        for name in (name for name in suite.models if name in models):
+            yield dict(model=name, equal='iterations', seed=seed, iterations=suite.iterations)
+            fitting = round(suite.iterations*cost[yardstick]/cost[name])
+            if suite.models[name].longer: yield dict(model=name, equal='seconds', seed=seed, iterations=fitting)
+
+@forward.measure
+def run(data, model, seed, iterations):
+    "Train one model; its held-out metrics."
+    splits = dataset(data)
+    trainer = make(model, data, splits, seed, iterations=iterations)
     history = trainer.fit(progress=False)
-    result = dict(model=name, equal=equal, seed=seed, iterations=iterations, seconds=history[-1]['seconds'], valid=trainer.best,
-                  parameters=sum(p.numel() for p in trainer.model.parameters()), **evaluate(trainer.model, trainer.bound, splits.test))
-    if data != 'digits':
-        from ndm_nb.likelihood import evaluate_ode
-        ode = evaluate_ode(trainer.model, splits.test[:2000], exact=True, steps=25)
-        result |= dict(nll=ode['nats'], nll_stderr=ode['stderr_nats'])
-    return result
+    result = dict(iterations=iterations, seconds=history[-1]['seconds'], valid=trainer.best,
+                  parameters=parameters(trainer.model), **evaluate(trainer.model, trainer.bound, splits.test))
+    if not suites[data].entropy: return result
+    ode = evaluate_ode(trainer.model, splits.test[:2000], exact=True, steps=25)
+    return result | dict(nll=ode['nats'], nll_stderr=ode['stderr_nats'])
 
-def entropy(data):
-    "The entropy of the data in nats, the least that any model can reach; None if it is not known."
-    if data == 'checkerboard': from math import log; return log(8)
-    if data == 'eight_gaussians':
-        import math
-        import torch
-        from ndm_nb.data import toy
-        x = toy(data, 400_000).double()                           # the density of the mixture at samples of it
-        angle = torch.arange(8)*math.pi/4
-        centre = torch.stack([angle.cos(), angle.sin()], 1).double()*4/math.sqrt(2)
-        log_p = -((x[:, None] - centre)**2).sum(2)/(2*.125) - math.log(2*math.pi*.125)
-        return -(log_p.logsumexp(1) - math.log(8)).mean().item()
+def at_equal(record, name, equal):
+    "The runs of a model; those of the yardstick belong to both."
+    return record['runs'].of(model=name, equal='iterations' if name == yardstick else equal)
 
-def table(data, record):
-    "Mean and spread over seeds; a Markdown table. Bits/dim for the digits, nats for points."
-    import math
-    plane = data != 'digits'
-    scale, unit = (2*math.log(2), 'nats') if plane else (1, 'bits/dim')
-    lines = [f'| at equal | model | iterations | seconds | bound, {unit} |' + (' exact NLL, nats |' if plane else ' reconstruction | diffusion | prior |') + ' parameters |']
-    lines.append('|---'*(lines[0].count('|') - 1) + '|')
-    order = list(suites[data]['models'])
+@forward.table
+def table(record, data):
+    "Mean and spread over seeds: bits/dim for the digits, nats for points."
     for equal in ('iterations', 'seconds'):
-        rows = [r for r in record['runs'] if r['equal'] == equal or r['model'] == 'nfdm']        # the yardstick belongs to both
-        for name in sorted({r['model'] for r in rows}, key=order.index):
-            mine = [r for r in rows if r['model'] == name]
-            get = lambda k, by=1: [r[k]*by for r in mine]
-            detail = f" {pm(get('nll'))} |" if plane else ''.join(f' {sum(get(k))/len(mine):.3f} |' for k in ('reconstruction', 'diffusion', 'prior'))
-            lines.append(f"| {equal} | {name} | {mine[0]['iterations']:,} | {sum(get('seconds'))/len(mine):.0f} | {pm(get('total', scale))} |{detail} {mine[0]['parameters']:,} |")
-    return '\n'.join(lines)
+        for name in suites[data].models:
+            mine = at_equal(record, name, equal)
+            if not mine: continue
+            row = {'at equal': equal, 'model': name, 'iterations': f"{mine[0]['iterations']:,}"}
+            row['seconds'] = f"{mine.mean('seconds'):.0f}"
+            if suites[data].entropy:
+                row |= {'bound, nats': mine.pm('total', unit=2*math.log(2)), 'exact NLL, nats': mine.pm('nll')}
+            else:
+                row['bound, bits/dim'] = mine.pm('total')
+                row |= {term: f'{mine.mean(term):.3f}' for term in ('reconstruction', 'diffusion', 'prior')}
+            yield row | dict(parameters=f"{mine[0]['parameters']:,}")
 
-def average(record, name, equal, what='total'):
-    "The mean over seeds."
-    values = [r[what] for r in record['runs'] if r['model'] == name and r['equal'] == equal]
-    return sum(values)/len(values)
+@forward.override
+def report(record, data):
+    "With the cost of a step, and with what cannot be undercut."
+    costs = ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items())
+    entropy = suites[data].entropy
+    least = f'\nthe entropy of the data is {entropy():.3f} nats' if entropy else ''
+    return origin(record), table(record, data), f'a training step, in units of the first: {costs}{least}'
 
-def summary(data, record, names):
+def summary(record, names):
     "Bits/dim of some models at equal iterations and at equal seconds; a short Markdown table."
-    lines = ['| model | at equal iterations | at equal seconds | a training step costs |', '|---|---|---|---|']
-    for name in names:
-        get = lambda equal: pm([r['total'] for r in record['runs'] if r['model'] == name and r['equal'] == equal])
-        lines.append(f"| {name} | {get('iterations')} | {get('iterations' if name == 'nfdm' else 'seconds')} | {record['cost'][name]:.1f} |")
-    return '\n'.join(lines)
+    return markdown({'model': name, **{f'at equal {e}': at_equal(record, name, e).pm('total') for e in ('iterations', 'seconds')},
+                     'a training step costs': f"{record['cost'][name]:.1f}"} for name in names)
 
-def main(data, names, seeds):
-    from ndm_nb.data import dataset
-    suite, splits, path = suites[data], dataset(data), results(data)
-    record = json.loads(path.read_text()) if path.exists() else {}
-    known = record.setdefault('cost', {})
-    if missing := [name for name in names if name not in known]:
-        short = splits._replace(valid=splits.valid[:2])
-        known |= cost({name: lambda name=name: make(data, name, short, 25, every=25) for name in dict.fromkeys((next(iter(suite['models'])), *missing))})
-        path.parent.mkdir(exist_ok=True); path.write_text(json.dumps(record, indent=1) + '\n')
-        print('a training step, in units of the first: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()), flush=True)
-    budget = lambda name: round(suite['iterations']*record['cost']['nfdm']/record['cost'][name])
-    jobs = [(data, name, seed, n, equal) for seed in seeds for equal in ('iterations', 'seconds') for name in names
-            if equal == 'iterations' or name in suite['longer'] for n in (suite['iterations'] if equal == 'iterations' else budget(name),)]
-    done = {(r['model'], r['equal'], r['seed']) for r in record.get('runs', [])}
-    jobs = [job for job in jobs if (job[1], job[4], job[2]) not in done]
-    return run_jobs(run, jobs, path, key=lambda r: (r['model'], r['equal'], r['seed']),
-                    show=lambda r: f"{r['model']}, {r['iterations']} iterations, seed {r['seed']}: {r['total']:.3f} bits/dim after {r['seconds']:.0f} s")
-
-if __name__ == '__main__':
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('data', choices=list(suites))
-    p.add_argument('--show', action='store_true', help='print the committed results')
-    p.add_argument('--models', nargs='+', help='only these (default: all)')
-    p.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of weights, batches and noise (default: 0 1 2)')
-    a = p.parse_args()
-    names = a.models or list(suites[a.data]['models'])
-    if unknown := set(names) - set(suites[a.data]['models']): p.error(f'unknown models {unknown}; expected some of {list(suites[a.data]["models"])}')
-    record = json.loads(results(a.data).read_text()) if a.show else main(a.data, names, a.seeds)
-    print(f"\n{record['hardware']}, torch {record['torch']}\n\n{table(a.data, record)}\n")
-    print('a training step, in units of the first: ' + ', '.join(f'{name} {ratio:.2f}' for name, ratio in record['cost'].items()))
-    if least := entropy(a.data): print(f'the entropy of the data is {least:.3f} nats')
+if __name__ == '__main__': forward.main(data=suites, models=tuple(images | plane), seeds=(0, 1, 2))
