@@ -21,7 +21,7 @@ from .likelihood import evaluate_ode
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .runs import draw, load_run, parse_device, sample_many, sample_run
 from .sampling import count_nfe, sample_ode, solvers_at
-from .tasks import default_solver, default_steps
+from .tasks import default_solver, default_steps, parse_steps
 from .train import console, format_table, ndm_train, train_main, unchecked
 from .training import mix_seed
 
@@ -137,7 +137,7 @@ def ndm_sample(
 class EvalOptions(Options):
     "Recompute the held-out bound or likelihood of a trained model, or compare its samples with data, and print it."
     run:str # a folder that ndm_train wrote
-    T:str|None=None # number of steps of the bound, inf for continuous time; by default as trained
+    T:int|Literal['inf']|None=None # number of steps of the bound, or inf for continuous time; by default as trained
     repeats:int|None=None # passes over the test split with new noise; by default as trained, and 1 for the ODE
     likelihood:Literal['bound', 'ode']='bound' # ode: the exact likelihood of the ODE model
     probes:int|None=None # for ode: random directions for the divergence, 0 for exact; by default 0 up to 8 dims, else 1
@@ -150,6 +150,10 @@ class EvalOptions(Options):
     reference:int|None=None # for fid: how many training images to compare with; all by default
     data_root:str|None=None # where the data set lies; by default as in training, or NDM_DATA in the environment
     device:str='auto' # auto, cpu, cuda, ...
+
+    def __post_init__(self):
+        if self.T is not None: self.T = parse_steps(self.T) or 'inf'
+        super().__post_init__()
 
     @property
     def kind(self)->str:
