@@ -164,7 +164,8 @@ class LearnedTime(BucketTime):
 @patch
 def state_dict(self:LearnedTime)->dict: # name to tensor
     "The logits, and Adam's moments."
-    return BucketTime.state_dict(self) | self.optimiser.state_dict()['state'].get(0, {})
+    moments = self.optimiser.state_dict()['state'].get(0, {})
+    return BucketTime.state_dict(self) | {name: value.clone() for name, value in moments.items()}
 
 @patch
 def load_state_dict(self:LearnedTime,
