@@ -41,7 +41,7 @@ def save_state(
 ):
     "Write tensors and what goes along into one file, atomically."
     from safetensors.torch import save
-    tensors = {name: v.detach().cpu().contiguous().clone() for name, v in tensors.items()}      # none shares memory
+    tensors = {name: v.detach().cpu().contiguous().clone() for name, v in tensors.items()}  # no sharing
     write_atomically(path, save(tensors, {'info': json.dumps(info)}))
 
 def load_state(
@@ -54,8 +54,8 @@ def load_state(
         with safe_open(path, 'pt') as file:
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()['info'])
     except (SafetensorError, KeyError, TypeError, ValueError) as e:
-        raise InputError(f'{path} cannot be read ({str(e).splitlines()[0]}); expected a whole checkpoint in the '
-                         'safetensors format. If there is an earlier one, delete this file to go on from there') from None
+        raise InputError(f'{path} cannot be read ({str(e).splitlines()[0]}); '
+                         'expected a whole checkpoint in the safetensors format. If there is an earlier one, delete this file to go on from there') from None
 
 # %% ../nbs/19_checkpoints.ipynb #944790f8
 def checkpoint_files(
@@ -77,15 +77,16 @@ def save_checkpoint(
 
 # %% ../nbs/19_checkpoints.ipynb #k1900002
 def model_card(
-    config:dict, # with the arguments of `build` under 'model', and perhaps the options of a run, section by section
+    config:dict, # with the arguments of `build` under 'model', and perhaps the options of a run, by section
     metrics:dict|None=None, # figures, name to number, such as `evaluate` returns
     name:str='model', # what the model is called
 )->str: # Markdown
     "A page about a model, from its configuration and its figures."
     model, version = config['model'], config.get('version', '')
-    kind = f'shape {tuple(model["event"])}' + (f' with {model["levels"]} levels' if model.get('levels') else '')
-    parts = [f'---\nlibrary_name: ndm_nb\ntags:\n- diffusion\n- ndm_nb\n- {model["preset"]}\n---', f'# {name}',
-             f'A diffusion model for data of {kind}, the preset `{model["preset"]}` of {" ".join(["ndm_nb", version]).strip()}.',
+    levels = f' with {model["levels"]} levels' if model.get('levels') else ''
+    parts = [f'---\nlibrary_name: ndm_nb\ntags:\n- diffusion\n- ndm_nb\n- {model["preset"]}\n---',
+             f'# {name}',
+             f'A diffusion model for data of shape {tuple(model["event"])}{levels}, the preset `{model["preset"]}` of {" ".join(["ndm_nb", version]).strip()}.',
              "```py\nfrom ndm_nb.presets import BuiltModel\n"
              f"model = BuiltModel.from_pretrained('{name}')        # this folder, or its name on the hub\n```"]
     figures = {k: f'{v:,}' if isinstance(v, int) else f'{v:.4g}' for k, v in (metrics or {}).items()
@@ -113,7 +114,7 @@ def save_folder(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as away:
-        save_model(model, f'{away}/model.safetensors', {'format': 'pt'})             # what is shared is saved once
+        save_model(model, f'{away}/model.safetensors', {'format': 'pt'})     # what is shared is saved once
         write_atomically(folder/'model.safetensors', Path(away, 'model.safetensors').read_bytes())
     write_atomically(folder/'README.md', model_card(config, metrics, folder.name.removesuffix('.partial')))
     write_atomically(folder/'config.json', json.dumps(config, indent=2) + '\n')
@@ -123,7 +124,8 @@ def read_config(
 )->dict: # what is in its `config.json`
     "The configuration in a folder. Raises `InputError` if it is no complete folder of a model."
     folder = Path(folder)
-    if not folder.is_dir(): raise InputError(f'{folder} is not a folder; expected a run or a model that was saved')
+    if not folder.is_dir():
+        raise InputError(f'{folder} is not a folder; expected a run or a model that was saved')
     for name in ('config.json', 'model.safetensors'):
         if not (folder/name).is_file():
             raise InputError(f'{folder} has no {name}; expected a complete run or saved model, '
@@ -132,7 +134,8 @@ def read_config(
     except ValueError as e:
         raise InputError(f'{folder}/config.json is not a configuration of a model: {e!r}') from None
     if isinstance(config, dict) and isinstance(config.get('model'), dict): return config
-    raise InputError(f'{folder}/config.json is not a configuration of a model; expected its arguments under "model"')
+    raise InputError(f'{folder}/config.json is not a configuration of a model; '
+                     'expected its arguments under "model"')
 
 def read_weights(
     folder, # a folder that `save_folder` wrote
@@ -143,4 +146,5 @@ def read_weights(
     from safetensors.torch import load_model
     try: load_model(model, str(Path(folder)/'model.safetensors'))
     except (SafetensorError, RuntimeError) as e:
-        raise InputError(f'{folder}/model.safetensors does not fit its config.json: {str(e).splitlines()[0]}') from None
+        raise InputError(f'{folder}/model.safetensors does not fit its config.json: '
+                         f'{str(e).splitlines()[0]}') from None

@@ -20,9 +20,9 @@ from .evaluation import evaluate
 from .likelihood import evaluate_ode
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .runs import draw, load_run, parse_device, sample_many, sample_run
-from .sampling import count_nfe, sample_ode, solvers_at
+from .sampling import count_nfe, grids, sample_ode, solvers_at
 from .tasks import default_solver, default_steps, parse_steps
-from .train import console, format_table, ndm_train, train_main, unchecked
+from .train import console, format_table, ndm_train, read_metrics, unchecked
 from .training import mix_seed
 
 # %% ../nbs/26_cli.ipynb #r2600007
@@ -63,10 +63,10 @@ class SampleOptions(Options):
     run:str # a folder that ndm_train wrote
     n:int|None=None # number of samples; by default 64, or all images of the folder that is translated
     steps:int|None=None # number of steps; by default as trained, or 100 for a model of continuous time
-    solver:str|None=None # ancestral, an ODE solver (heun, dopri5, ...) or an SDE solver; by default as trained
-    grid:Literal['uniform', 'quadratic', 'sine', 'logsnr']|None=None # where a solver puts its steps; by default uniform, for a bridge sine
-    eta:float|None=None # share of DDPM's noise in each ancestral step, from 0 (deterministic) to 1 (by default)
-    source:str|None=None # for a bridge, also as --from: a folder of images to translate; by default test samples of its own source
+    solver:str|None=None # ancestral, of an ODE (heun, dopri5, ...) or of an SDE; by default as trained
+    grid:Literal[grids]|None=None # where a solver puts its steps; by default uniform, for a bridge sine
+    eta:float|None=None # share of DDPM's noise in ancestral steps, from 0 (deterministic) to 1 (by default)
+    source:str|None=None # or --from, for a bridge: a folder of images; by default test samples of its source
     trajectories:bool=False # draw the paths as well? For points in the plane
     seed:int=0 # of the noise
     out:str|None=None # the picture to write, a .png; by default RUN/samples-n<n>-<solver>-steps<steps>.png
@@ -77,9 +77,10 @@ class SampleOptions(Options):
         for name in ('n', 'steps'):
             if getattr(self, name) is not None: check_whole(getattr(self, name), name)
         if self.out is None: return
-        if Path(self.out).suffix != '.png': raise InputError(f'out={self.out}; expected the name of a .png file')
-        if not Path(self.out).parent.is_dir():
-            raise InputError(f'{Path(self.out).parent} is not a folder; expected --out in a folder that exists')
+        out = Path(self.out)
+        if out.suffix != '.png': raise InputError(f'out={out}; expected the name of a .png file')
+        if not out.parent.is_dir():
+            raise InputError(f'{out.parent} is not a folder; expected --out in a folder that exists')
 
 def _given(options, run, given):
     "Options as an object; `InputError` for a name that is none."
@@ -100,12 +101,14 @@ def _translate(model, config, source, files, steps, solver, o, out):
                                  source=source[:8], **grid)
     x, rest = first.cpu(), source[8:]
     if len(rest):
-        others, _ = sample_many(model, config, len(rest), steps, solver, seed=mix_seed(o.seed, 1), source=rest, **grid)
+        others, _ = sample_many(model, config, len(rest), steps, solver, seed=mix_seed(o.seed, 1),
+                                source=rest, **grid)
         x = torch.cat([x, others])
     strips = torch.cat([source[:8][None].to(way.z), way.z])
     draw(strips, out, lambda z, ax: plot_strips(z, first, ax))
     if files: _write_each(x, files, out.with_suffix(''))
-    print(f'{nfe} function evaluations each, written to {out}' + (f' and {out.with_suffix("")}' if files else ''))
+    where = f'{out} and {out.with_suffix("")}' if files else out
+    print(f'{nfe} function evaluations each, written to {where}')
     return x
 
 # %% ../nbs/26_cli.ipynb #r2600015
@@ -118,8 +121,8 @@ def ndm_sample(
     model, config = load_run(run, parse_device(o.device))
     event = tuple(model.config['event'])
     if o.trajectories and len(event) != 1:
-        raise InputError(f'trajectories can be drawn for points in the plane, and {run} makes samples of shape {event}; '
-                         'leave --trajectories out')
+        raise InputError(f'trajectories can be drawn for points in the plane, '
+                         f'and {run} makes samples of shape {event}; leave --trajectories out')
     steps, solver = o.steps or default_steps(config.objective), o.solver or default_solver(config.objective)
     source, files = config.task.starts(event, o.n, o.source)
     n = (o.n or 64) if source is None else len(source)
@@ -135,20 +138,20 @@ def ndm_sample(
 # %% ../nbs/26_cli.ipynb #r2600022
 @dataclass
 class EvalOptions(Options):
-    "Recompute the held-out bound or likelihood of a trained model, or compare its samples with data, and print it."
+    "Recompute the held-out bound or likelihood of a trained model, or compare its samples with data."
     run:str # a folder that ndm_train wrote
-    T:int|Literal['inf']|None=None # number of steps of the bound, or inf for continuous time; by default as trained
-    repeats:int|None=None # passes over the test split with new noise; by default as trained, and 1 for the ODE
+    T:int|Literal['inf']|None=None # steps of the bound, or inf for continuous time; by default as trained
+    repeats:int|None=None # passes over the test split with new noise; by default as trained, 1 for the ODE
     likelihood:Literal['bound', 'ode']='bound' # ode: the exact likelihood of the ODE model
-    probes:int|None=None # for ode: random directions for the divergence, 0 for exact; by default 0 up to 8 dims, else 1
+    probes:int|None=None # for ode: directions for the divergence, 0: exact; by default 0 up to 8 dims, else 1
     fid:bool=False # compare generated images with training images, by FID and KID?
     solver:str|None=None # for ode: rk4 (by default), dopri5, ...; for fid: as for ndm_sample
     steps:int|None=None # of the solver; by default 25 for ode, and for fid as trained, or 100
-    n:int|None=None # at most so many test samples, by default as trained, 2000 for ode; for fid how many to generate, 10000
+    n:int|None=None # at most so many test samples, by default as trained, 2000 for ode; fid: generated, 10000
     solvers:bool=False # compare ODE solvers at equal numbers of evaluations?
-    stats:str|None=None # for fid: a .npz file with mean and covariance of the features; written if it is not there
+    stats:str|None=None # for fid: an .npz file with statistics of the features; written if it is not there
     reference:int|None=None # for fid: how many training images to compare with; all by default
-    data_root:str|None=None # where the data set lies; by default as in training, or NDM_DATA in the environment
+    data_root:str|None=None # where the data lie; by default as in training, or NDM_DATA in the environment
     device:str='auto' # auto, cpu, cuda, ...
 
     def __post_init__(self):
@@ -158,8 +161,8 @@ class EvalOptions(Options):
     @property
     def kind(self)->str:
         "What is computed; `InputError` if two things were asked for."
-        asked = [name for name, wanted in dict(fid=self.fid, solvers=self.solvers, ode=self.likelihood == 'ode').items()
-                 if wanted]
+        wanted = dict(fid=self.fid, solvers=self.solvers, ode=self.likelihood == 'ode')
+        asked = [name for name in wanted if wanted[name]]
         if len(asked) > 1: raise InputError(f'{" and ".join(asked)}; expected one of them')
         return asked[0] if asked else 'bound'
 
@@ -174,8 +177,8 @@ class EvalOptions(Options):
                 raise InputError(f'{name}={value} has no effect on {kind}; expected it with {" or ".join(kinds)}')
 
 # what each option has an effect on
-_uses = dict(T=('bound',), repeats=('bound', 'ode'), probes=('ode',), solver=('ode', 'fid'), steps=('ode', 'fid'),
-             stats=('fid',), reference=('fid',))
+_uses = dict(T=('bound',), repeats=('bound', 'ode'), probes=('ode',), solver=('ode', 'fid'),
+             steps=('ode', 'fid'), stats=('fid',), reference=('fid',))
 
 # %% ../nbs/26_cli.ipynb #r2600025
 def _eval_bound(model, config, splits, o):
@@ -191,8 +194,8 @@ def _eval_ode(model, config, splits, o):
     "The likelihood of the ODE model."
     x, levels = splits.test[:o.n or 2000].to(next(model.parameters()).device), model.config['levels']
     probes = (0 if x[0].numel() <= 8 else 1) if o.probes is None else o.probes
-    metrics = evaluate_ode(model, as_float(x), levels, repeats=o.repeats or 1, exact=probes == 0, probes=probes or 1,
-                           solver=o.solver or 'rk4', steps=o.steps or 25)
+    metrics = evaluate_ode(model, as_float(x), levels, repeats=o.repeats or 1, exact=probes == 0,
+                           probes=probes or 1, solver=o.solver or 'rk4', steps=o.steps or 25)
     shown = '{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'
     print(shown.format(config.model.preset, **metrics) + (' (a bound, by dequantisation)' if levels else ''))
     return metrics
@@ -203,9 +206,10 @@ def _features_of(net, images):
     return torch.cat([features(net, as_float(part).clamp(-1, 1)) for part in images.split(1000)])
 
 def _eval_fid(model, config, splits, o):
-    "FID of samples against the training images, KID if their features are at hand; for a bridge also what was kept."
+    "FID of samples, KID if the features of real images are at hand; for a bridge also what was kept."
     train, source = config.task.targets(splits.train), config.task.sources(splits.test, o.n or 10_000)
-    if train.ndim != 4: raise InputError(f'the data are of shape {tuple(train.shape[1:])}; expected images for --fid')
+    if train.ndim != 4:
+        raise InputError(f'the data are of shape {tuple(train.shape[1:])}; expected images for --fid')
     n = (o.n or 10_000) if source is None else len(source)
     solver, steps = o.solver or default_solver(config.objective), o.steps or default_steps(config.objective)
     net = Inception().to(next(model.parameters()).device)
@@ -221,8 +225,8 @@ def _eval_fid(model, config, splits, o):
     if source is not None:
         result |= dict(fid_of_sources=fid(Statistics.of(_features_of(net, source)), real).item(),
                        moved=(x - source).square().mean().sqrt().item())
-    words = (f'{name} {value:.4g}' if isinstance(value, float) else f'{name} {value}' for name, value in result.items())
-    print(f'{config.model.preset}: {", ".join(words)}')
+    words = {name: f'{value:.4g}' if isinstance(value, float) else value for name, value in result.items()}
+    print(f'{config.model.preset}: ' + ', '.join(f'{name} {value}' for name, value in words.items()))
     return result
 
 def _eval_solvers(model, config, splits, o):
@@ -235,9 +239,10 @@ def _eval_solvers(model, config, splits, o):
     def row(solver, steps):
         "One line of the table."
         with count_nfe(model) as count: x = sample_ode(model, noise, steps, solver)
-        distance = sliced_wasserstein(x.flatten(1).cpu(), test.cpu(), generator=torch.Generator().manual_seed(0))
-        return dict(nfe=count.nfe, solver=solver, steps=steps, error=(x - fine).square().mean().sqrt().item(),
-                    distance=distance.item())
+        generator = torch.Generator().manual_seed(0)
+        distance = sliced_wasserstein(x.flatten(1).cpu(), test.cpu(), generator=generator).item()
+        error = (x - fine).square().mean().sqrt().item()
+        return dict(nfe=count.nfe, solver=solver, steps=steps, error=error, distance=distance)
     wanted = [pair for nfe in (1, 2, 4, 12) for pair in solvers_at(nfe).items()]
     rows = [row(solver, steps) for solver, steps in (*wanted, ('heun', 100))]
     print('evaluations  solver    steps   error  distance from test data')
@@ -250,8 +255,8 @@ evaluations = dict(bound=_eval_bound, ode=_eval_ode, fid=_eval_fid, solvers=_eva
 def ndm_eval(
     run, # a folder that `ndm_train` wrote
     **given, # any other option of `EvalOptions`, by name
-)->dict: # the terms of the bound in bits/dim; for ode: nats and bits/dim; for fid: FID, KID; for solvers a list of rows
-    "Recompute the held-out bound or likelihood of a trained model, or compare its samples with data, and print it."
+)->dict: # the bound in bits/dim; for ode: nats and bits/dim; for fid: FID, KID; for solvers a list of rows
+    "Print the held-out bound or likelihood of a trained model, or how its samples compare with data."
     o = _given(EvalOptions, run, given)
     model, config = load_run(run, parse_device(o.device))
     if not config.task.from_noise and (o.kind in ('ode', 'solvers') or o.T):

@@ -21,7 +21,7 @@ def bound_for(
     steps:int|None, # number of steps $T$, or None for continuous time
     times:str='antithetic', # in continuous time: 'antithetic', 'uniform', 'importance' or 'learned'
 )->BoundEstimator: # called as `bound(model, x)`
-    "The bound to train and evaluate with. Raises `InputError` for unknown `times`, or for `times` with `steps`."
+    "The bound to train and evaluate with. Raises `InputError` for unknown `times`, or `times` with `steps`."
     sampler = choose(times, time_samplers, 'times')
     if steps is None: return ContinuousBound(sampler())
     if times != 'antithetic':
@@ -35,7 +35,7 @@ def bound_terms(
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
     x:Tensor, # data, shape `(B, *event)`
     penalty=None, # a function `(model, x) -> nats`, shape `(B,)`
-)->dict: # name to bits/dim, each of shape `(B,)`: the terms of the bound, their `total`, and `penalty` if there is one
+)->dict: # name to bits/dim, `(B,)` each: the terms of the bound, their `total`, and `penalty` if there is one
     "The bound term by term, and the penalty, for each sample."
     b = bound(model, x)
     nats = {name: getattr(b, name) for name in (*Bound.names, 'total')}
@@ -49,7 +49,7 @@ def evaluate(
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
     x:Tensor, # data, or bytes that stand for them, shape `(N, *event)`, on any device
     repeats:int=20, # passes over the data
-    batch:int|None=None, # samples at a time; by default as many as have 131,072 numbers together, at most 1024
+    batch:int|None=None, # samples at a time; by default as many as have 131,072 numbers, at most 1024
     seed:int=0, # of the times and the noise
     penalty=None, # a function `(model, x) -> nats`, shape `(B,)`, that is reported beside the bound
 )->dict: # bits/dim: the terms of the bound, `total`, `stderr` of the total, and `penalty` if there is one

@@ -29,7 +29,7 @@ from .volatility import ConstantVolatility, LearnedVolatility, MarkovVolatility
 # %% ../nbs/22_presets.ipynb #p2200001
 class Network(NamedTuple):
     "A kind of network: a row of `networks`."
-    make:Callable # `(event, outputs, time, narrow, width, depth, ...)` to a network, `narrow` times narrower than usual
+    make:Callable # `(event, outputs, time, narrow, width, depth, ...)` to a network, `narrow` times narrower
     width:int # of its layers, unless told otherwise
     depth:int # number of its residual blocks, unless told otherwise
     options:tuple=() # names of what else it can be told
@@ -41,34 +41,38 @@ def _unet(event, outputs=None, time=True, narrow=1, *, width, depth, **options):
     width, blocks = max(width//narrow//4*4, 4), depth if narrow == 1 else 1
     return UNet(event, outputs, width, blocks=blocks, time=time, **options)
 
-networks = dict(mlp=Network(_mlp, 256, 3), unet=Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier')))
+networks = dict(
+    mlp  = Network(_mlp, 256, 3),
+    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier')))
 
 # %% ../nbs/22_presets.ipynb #p2200003
 class Base(NamedTuple):
     "A schedule on which a process is built: a row of `bases`."
     schedule:Callable # `(gamma_0, gamma_1)` to a `NoiseSchedule`
     volatility:Callable # the schedule to the `Volatility` that goes with it
-    learned:Callable|None=None # as `schedule`, with what is between the ends learned; None if there is no such thing
+    learned:Callable|None=None # as `schedule`, with what is between the ends learned; None if there is none
     below_one:bool=True # is the noise at the data end $e^{\gamma_0/2}$, which must be below 1?
     task:str='generation' # what it is for, a name in `ndm_nb.tasks.tasks`
 
 def _delta(schedule): return lambda low, high: schedule(math.exp(low/2))
+
+def _brownian_motion(schedule): return ConstantVolatility(schedule.tau)
 
 limited = partial(MarkovVolatility, limit=5.)
 bases = dict(
     vp        = Base(LinearGamma, MarkovVolatility, learned=LearnedGamma, below_one=False),
     ot        = Base(_delta(OTSchedule), limited),
     geometric = Base(_delta(GeometricSchedule), limited),
-    brownian  = Base(_delta(BridgeSchedule), lambda schedule: ConstantVolatility(schedule.tau), task='translation'))
+    brownian  = Base(_delta(BridgeSchedule), _brownian_motion, task='translation'))
 
 # %% ../nbs/22_presets.ipynb #p2200005
 class Guess(NamedTuple):
     "What the network of a predictor says: a row of `predictors`."
     predictor:Callable # `(net, schedule)` to a `Predictor`
-    network:Callable=lambda event: (event,) # the event shape to the first arguments of the network: shape, and number of outputs
+    network:Callable=lambda event: (event,) # the event to the shape and the number of outputs of the network
     task:str='generation' # what it is for, a name in `ndm_nb.tasks.tasks`
 
-def _beside(event, n=2): return (n*event[0], *event[1:])             # the shape of n samples, one behind the other
+def _beside(event, n=2): return (n*event[0], *event[1:])     # the shape of n samples, one behind the other
 
 predictors = dict(
     v        = Guess(VelocityPredictor),
@@ -129,11 +133,12 @@ presets = dict(
     nfdm_flow       = Preset(_nfdm_flow, 'learned mean, spread and shape', learned_volatility=True),
     nfdm_ot         = Preset(_nfdm, 'nfdm with straight trajectories', 'ot', learned_volatility=True,
                              penalty=dict(curvature=.1, curvature_share=.125)),
-    nfdm_paper      = Preset(_nfdm_full, 'learned mean and spread, a network in x and t', 'geometric', 'residual',
-                             learned_volatility=True),
+    nfdm_paper      = Preset(_nfdm_full, 'learned mean and spread, a network in x and t', 'geometric',
+                             'residual', learned_volatility=True),
     brownian_bridge = _a_bridge(_brownian_bridge, 'fixed bridge between two data sets'),
     bridge          = _a_bridge(_bridge, 'bridge with learned mean and spread', penalty=dict(energy=.1)),
-    bridge_flow     = _a_bridge(_bridge_flow, 'bridge with learned mean, spread and shape', penalty=dict(energy=.1)))
+    bridge_flow     = _a_bridge(_bridge_flow, 'bridge with learned mean, spread and shape',
+                                penalty=dict(energy=.1)))
 
 # %% ../nbs/22_presets.ipynb #p2200012
 def _check_options(event, gamma, below_one, base, **sizes):
@@ -143,7 +148,8 @@ def _check_options(event, gamma, below_one, base, **sizes):
     if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event):
         raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
     if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
-        raise InputError(f'gamma={gamma}; expected two finite numbers, the γ of the data end and of the noise end')
+        raise InputError(f'gamma={gamma}; expected two finite numbers, '
+                         'the γ of the data end and of the noise end')
     LinearGamma(*gamma)                              # in order, on every base
     if below_one and gamma[0] >= 0:
         raise InputError(f'gamma={gamma}; expected γ_0 < 0 on the base {base!r}, '
@@ -153,7 +159,7 @@ def _for(task, table): return {name: row for name, row in table.items() if row.t
 
 # %% ../nbs/22_presets.ipynb #p2200014
 class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
-    "A model made by `build`, which can make it again: `config` holds the arguments. It can be saved and loaded."
+    "A model made by `build`, whose arguments it keeps in `config`: it can be saved and loaded."
     config = None
 
     def save_pretrained(self,
@@ -163,7 +169,7 @@ class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
         push_to_hub:bool=False, # upload it as well?
         **options, # for `push_to_hub`, such as `repo_id`
     ):
-        "Write weights, configuration and model card. Raises `InputError` for a model that `build` did not make."
+        "Write weights, configuration and model card. `InputError` for a model that `build` did not make."
         import ndm_nb
         if self.config is None:
             raise InputError('the model has no config; expected one made by build(...), which can make it again. '
@@ -184,9 +190,9 @@ def build(
     preset:str, # a name in `presets`
     event, # the shape of one sample, such as `(1, 8, 8)` or `(2,)`
     levels:int|None=None, # number of grey levels on [-1, 1]; None for continuous data
-    gamma:tuple=(-7., 4.), # $(\gamma_0, \gamma_1)$, $-\log$ SNR at the data end and (`vp` only) at the noise end
-    width:int|None=None, # of the networks: at least 2, a multiple of 4 for `unet`; by default as in `networks`
-    depth:int|None=None, # residual blocks of the networks (`unet`: at each resolution); by default as in `networks`
+    gamma:tuple=(-7., 4.), # $-\log$ SNR: $\gamma_0$ at the data end, (`vp` only) $\gamma_1$ at the noise end
+    width:int|None=None, # of the networks: at least 2, `unet` a multiple of 4; by default as in `networks`
+    depth:int|None=None, # residual blocks (`unet`: at each resolution); by default as in `networks`
     terms:int=5, # $K$, number of terms of a separable transform
     predictor:str|None=None, # a name in `predictors`; by default the preset's own
     base:str|None=None, # a name in `bases`; by default the preset's own
@@ -207,14 +213,15 @@ def build(
     _check_options(event, gamma, ground.below_one, base, levels=(levels, 2), width=(size['width'], 2),
                    depth=(size['depth'], 0), terms=(terms, 1))
     net, event = partial(kind.make, **size, **options), tuple(event)
-    first = net(*guess.network(event))               # made first: it starts the same whatever the forward process
+    first = net(*guess.network(event))           # made first: it starts the same whatever the forward process
     schedule = (ground.learned if row.learned_gamma else ground.schedule)(*gamma)
     forward_process, volatility = row.process(schedule, event, terms, net), ground.volatility(schedule)
     if row.learned_volatility: volatility = LearnedVolatility(volatility)
     decoder = CategoricalDecoder(levels, schedule) if levels else GaussianDecoder(schedule)
     model = BuiltModel(forward_process, guess.predictor(first, schedule), volatility, decoder)
-    model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), **size, terms=terms,
-                        predictor=predictor, base=base, network=network, **{k: list(v) for k, v in options.items()})
+    model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), **size,
+                        terms=terms, predictor=predictor, base=base, network=network,
+                        **{name: list(value) for name, value in options.items()})
     return model
 
 def _check_network_options(options, network):
@@ -237,31 +244,33 @@ def load_folder(
     return model.eval(), config
 
 # %% ../nbs/22_presets.ipynb #9a1b08dc
-_large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), attention=(16,), gamma=(-13.3, 5.), fourier=(7, 8),
-              iterations=391_000, batch=256, lr=4e-4, schedule='constant', warmup=.1, ema=.9999, every=5000, save=5000,
-              flip=True,
-              valid=2000, test=10_000, repeats=1, test_repeats=1)
+_large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), attention=(16,), fourier=(7, 8),
+              gamma=(-13.3, 5.), iterations=391_000, batch=256, lr=4e-4, schedule='constant', warmup=.1, ema=.9999,
+              every=5000, save=5000, flip=True, valid=2000, test=10_000, repeats=1, test_repeats=1)
+_wider = _large | dict(width=192, depth=3, multipliers=(1, 2, 3, 4), attention=(32, 16, 8), lr=1e-4, size=64)
+
 settings = dict(
-    digits=dict(network='mlp'),
-    points=dict(network='mlp'),
-    mnist=dict(network='unet', width=16, depth=1, multipliers=(1, 2, 2), attention=(), gamma=(-9., 4.),
-               iterations=800, batch=64, ema=.99, every=100, valid=500, test=2000, repeats=2, test_repeats=2),
-    cifar10_small=dict(network='unet', width=64, depth=2, multipliers=(1, 2, 2), attention=(8,), gamma=(-13.3, 5.),
-                       iterations=20_000, batch=128, lr=5e-4, ema=.9995, every=1000, save=1000, flip=True,
-                       valid=1000, test=2000, repeats=2, test_repeats=2),
-    cifar10=_large,
-    imagenet32=_large | dict(depth=3, attention=(16, 8), iterations=250_000, batch=1024, lr=1e-4, size=32),
-    imagenet64=_large | dict(width=192, depth=3, multipliers=(1, 2, 3, 4), attention=(32, 16, 8), iterations=157_000, batch=2048,
-                             lr=1e-4, size=64),
-    afhq64=_large | dict(width=192, depth=3, multipliers=(1, 2, 3, 4), attention=(32, 16, 8), iterations=100_000, batch=256,
-                         lr=1e-4, size=64))
+    digits        = dict(network='mlp'),
+    points        = dict(network='mlp'),
+    mnist         = dict(network='unet', width=16, depth=1, multipliers=(1, 2, 2), attention=(),
+                         gamma=(-9., 4.), iterations=800, batch=64, ema=.99, every=100,
+                         valid=500, test=2000, repeats=2, test_repeats=2),
+    cifar10_small = dict(network='unet', width=64, depth=2, multipliers=(1, 2, 2), attention=(8,),
+                         gamma=(-13.3, 5.), iterations=20_000, batch=128, lr=5e-4, ema=.9995, every=1000, save=1000,
+                         flip=True, valid=1000, test=2000, repeats=2, test_repeats=2),
+    cifar10       = _large,
+    imagenet32    = _large | dict(depth=3, attention=(16, 8), iterations=250_000, batch=1024, lr=1e-4,
+                                  size=32),
+    imagenet64    = _wider | dict(iterations=157_000, batch=2048),
+    afhq64        = _wider | dict(iterations=100_000, batch=256))
+
+# the settings that go with a data set; any other set consists of points
+_settings_of = dict(digits='digits', mnist='mnist', fashion_mnist='mnist', cifar10='cifar10_small',
+                    folder='cifar10_small')
 
 def settings_for(
     data:str, # name of a data set, as for `dataset`
-    name:str='', # name of the settings; by default those that go with the data
+    name:str|None=None, # name of the settings; by default those that go with the data
 )->dict: # what `build` and `Trainer` are to be told
     "The settings for a data set. Raises `InputError` for a name it does not know."
-    own = dict(digits='digits', mnist='mnist', fashion_mnist='mnist', cifar10='cifar10_small', folder='cifar10_small')
-    name = name or own.get(data.partition(':')[0], 'points')
-    if name not in settings: raise InputError(f'unknown settings {name!r}; expected one of {", ".join(settings)}')
-    return dict(settings[name])
+    return dict(choose(name or _settings_of.get(data.partition(':')[0], 'points'), settings, 'settings'))

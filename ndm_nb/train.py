@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['train_main', 'RunOptions', 'TrainCommand', 'configure', 'Job', 'prepare', 'run_name', 'train_job', 'check_resume',
-           'format_table', 'ndm_train', 'unchecked', 'read_command', 'console']
+           'format_table', 'ndm_train', 'read_metrics', 'unchecked', 'read_command', 'console']
 
 # %% ../nbs/25_train.ipynb #r2500004
 import json, os, re, shutil, sys, tempfile
@@ -28,8 +28,8 @@ from .training import Trainer, TrainingError, TrainingOptions, is_out_of_memory
 @dataclass
 class RunOptions(Options):
     "Where the run goes, and what it is compared with."
-    compare:str|None=None # a second preset to train in the same way, or none; by default the one that the preset names
-    settings:str|None=None # sizes and training: digits, points, mnist, cifar10_small, ...; by default as the data has them
+    compare:str|None=None # a second preset to train in the same way, or none; by default the preset's rival
+    settings:str|None=None # sizes and training: digits, points, mnist, cifar10, ...; by default the data's
     config:str|None=None # a file to start from, such as the config.json of a run
     out:str='runs' # the folder that runs are written to
     name:str|None=None # name of the run; by default DATA-PRESET-T and the number of steps
@@ -56,7 +56,7 @@ class TrainCommand:
 def configure(
     given:dict, # options by name, whatever they belong to
 )->TrainCommand: # complete
-    "All options, from those that were given. Raises `InputError` for a name that is none, or a value that cannot be."
+    "All options, from those that were given. `InputError` for an unknown name, or a value that cannot be."
     known = flat(TrainCommand())
     for name in given:
         if name not in known: raise unknown_name(name, known, 'option of ndm_train')
@@ -68,9 +68,11 @@ def configure(
     off = any(name in given and not given[name] for name in row.penalty)
     if 'minutes' in given: start['iterations'] = None
     values = own | dict(T=row.steps or 'inf') | ({} if off else row.penalty) | start | given
-    return TrainCommand(**{section.name: _take(section.default_factory, values) for section in fields(TrainCommand)})
+    sections = {section.name: section.default_factory for section in fields(TrainCommand)}
+    return TrainCommand(**{name: _take(options, values) for name, options in sections.items()})
 
-def _take(options, values): return options(**{f.name: values[f.name] for f in fields(options) if f.name in values})
+def _take(options, values):
+    return options(**{f.name: values[f.name] for f in fields(options) if f.name in values})
 
 def _settings(told):
     "What the settings for the data say, but for what has no use here."
@@ -86,7 +88,8 @@ def _from_file(path):
     try: config = json.loads(Path(path).read_text())
     except (OSError, ValueError) as e:
         raise InputError(f'config={path!r} cannot be read ({e}); expected the config.json of a run') from None
-    return {name: value for name, value in flat(Configuration.read(config, path)).items() if value is not None}
+    options = flat(Configuration.read(config, path))
+    return {name: value for name, value in options.items() if value is not None}
 
 # %% ../nbs/25_train.ipynb #r2500012
 class Job(NamedTuple):
@@ -123,7 +126,7 @@ def run_name(
 
 # %% ../nbs/25_train.ipynb #r2500015
 def _samples(job, model, x, n):
-    "Samples as they are drawn unless told otherwise: from noise, and for a bridge from sources that belong to `x`."
+    "Samples as they are drawn unless told otherwise; a bridge starts from the sources of `x`."
     config = job.config
     source = config.task.sources(x, n)
     n, o = n if source is None else len(source), config.objective
@@ -178,8 +181,9 @@ def _figures(job):
     "What is measured in the end."
     trainer, data = job.trainer, job.config.data
     test = job.splits.test[:data.test]
+    size = sum(p.numel() for p in trainer.model.parameters())
     return evaluate(trainer.model, trainer.bound, test, repeats=data.test_repeats) | dict(
-        samples=len(test), parameters=sum(p.numel() for p in trainer.model.parameters()), iterations=trainer.iteration,
+        samples=len(test), parameters=size, iterations=trainer.iteration,
         seconds=trainer.history[-1]['seconds'], valid=trainer.best)
 
 def _replace(folder):
@@ -197,12 +201,15 @@ def check_resume(
     config:Configuration, # what it is to go on with
 ):
     "Complain if an unfinished run was begun with other options."
-    try: was = flat(Configuration.read(json.loads((partial/'config.json').read_text()), partial/'config.json'))
+    file = partial/'config.json'
+    try: was = flat(Configuration.read(json.loads(file.read_text()), file))
     except (OSError, ValueError) as e:
-        raise InputError(f'{partial}/config.json cannot be read ({e}); expected that of the run') from None
+        raise InputError(f'{file} cannot be read ({e}); expected that of the run') from None
     other = [f'{name}={was[name]} (now {value})' for name, value in sorted(flat(config).items())
              if name not in _free and was[name] != value]
-    if other: raise InputError(f'{partial} was begun with {", ".join(other)}; expected the same options to --resume it')
+    if other:
+        raise InputError(f'{partial} was begun with {", ".join(other)}; '
+                         'expected the same options to --resume it')
 
 # %% ../nbs/25_train.ipynb #r2500023
 def format_table(
@@ -215,7 +222,8 @@ def format_table(
     rows = [[name, *(format(metrics[c], f) for c, f in formats.items())] for name, metrics in results.items()]
     rows = [['model', *formats]] + rows
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join('  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows)
+    aligned = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
+    return '\n'.join(map('  '.join, aligned))
 
 # %% ../nbs/25_train.ipynb #r2500025
 def _commands(given):
@@ -225,15 +233,17 @@ def _commands(given):
     rival = row.rival if main.run.compare is None else main.run.compare
     if rival in (None, 'none', main.model.preset): return [main]
     if choose(rival, presets, 'preset').task != row.task:
-        raise InputError(f'compare={rival!r} with preset={main.model.preset!r}; expected a preset for {row.task}')
+        raise InputError(f'compare={rival!r} with preset={main.model.preset!r}; '
+                         f'expected a preset for {row.task}')
     penalised = {'curvature', 'energy'} & {*given} or presets[rival].penalty
     shared = given if penalised else {k: v for k, v in given.items() if k not in ('curvature_share', 'ramp')}
     return [configure(shared | dict(preset=rival, T=main.objective.T)), main]
 
 def _run_folder(command, main):
-    "Where the run of a command goes; the one that the main one is compared with gets its preset into its name."
-    o, preset = command.run, command.model.preset
-    name = run_name(command.configuration) if o.name is None else o.name if command is main else f'{o.name}-{preset}'
+    "Where the run of a command goes; the rival gets its preset into its name."
+    o, name = command.run, command.run.name
+    if name is None: name = run_name(command.configuration)
+    elif command is not main: name = f'{name}-{command.model.preset}'
     return run_folder(o.out, name, o.overwrite, o.resume)
 
 # %% ../nbs/25_train.ipynb #r2500026
@@ -246,23 +256,34 @@ def ndm_train(
     main = commands[-1]
     folders = [_run_folder(command, main) for command in commands]
     device, splits = parse_device(main.run.device), main.configuration.task.splits()
-    begun = [main.run.resume and bool(checkpoint_files(unfinished(folder))) for folder in folders]
-    done = [main.run.resume and not going and folder.exists() for going, folder in zip(begun, folders)]
-    jobs = [None if finished else prepare(command.configuration, splits, folder, device, main.run.resume, main.run.grids)
-            for finished, command, folder in zip(done, commands, folders)]
-    for going, command, folder in zip(begun, commands, folders):
-        if going: check_resume(unfinished(folder), command.configuration)
-    results = {command.model.preset: train_job(job) if job else json.loads((folder/'metrics.json').read_text())
+    jobs = [_job(command, folder, splits, device) for command, folder in zip(commands, folders)]
+    results = {command.model.preset: train_job(job) if job else read_metrics(folder)
                for command, job, folder in zip(commands, jobs, folders)}
     if None in results.values(): return {}
     _print_results(main.configuration, splits, results)
     return results
 
+def _job(command, folder, splits, device):
+    "What is to be trained; None for a run that is finished already."
+    o, config = command.run, command.configuration
+    begun = o.resume and bool(checkpoint_files(unfinished(folder)))
+    if o.resume and folder.exists() and not begun: return None
+    job = prepare(config, splits, folder, device, o.resume, o.grids)
+    if begun: check_resume(unfinished(folder), config)
+    return job
+
+def read_metrics(
+    run, # the folder of a finished run
+)->dict: # as `evaluate` returns them, and more
+    "The figures of a run."
+    return json.loads((Path(run)/'metrics.json').read_text())
+
 def _print_results(config, splits, results):
     "The table, and what it is about."
     when = f'T = {config.objective.T}' if config.objective.steps else 'continuous time'
     n = len(splits.test[:config.data.test])
-    print(f'\nHeld-out bound on {config.task.label}, {n} test samples, {when}, in bits/dim\n\n{format_table(results)}')
+    print(f'\nHeld-out bound on {config.task.label}, {n} test samples, {when}, in bits/dim\n')
+    print(format_table(results))
 
 # %% ../nbs/25_train.ipynb #r2500034
 def unchecked(
@@ -270,17 +291,17 @@ def unchecked(
 )->Options: # the same values
     "Options as a command line may fill them in, wrong values and all; they are checked where they are used."
     kind = type(options)
-    plain = dataclass(type(kind.__name__, (kind,), dict(__post_init__=lambda self: None, __doc__=kind.__doc__)))
-    return plain(**vars(options))
+    plain = type(kind.__name__, (kind,), dict(__post_init__=lambda self: None, __doc__=kind.__doc__))
+    return dataclass(plain)(**vars(options))
 
-_decisive = 'preset', 'data', 'data0', 'settings', 'config', 'network', 'minutes'      # change the defaults of others
+# what changes the defaults of others
+_decisive = 'preset', 'data', 'data0', 'settings', 'config', 'network', 'minutes'
 
 def read_command(
     argv:list, # arguments, such as `['--preset', 'nfdm']`
 )->dict: # the options that were given, by name
     "The options of `ndm_train` from a command line."
     import tyro
-    known = flat(TrainCommand())
     first = make_dataclass('First', [(name, str | None, field(default=None)) for name in _decisive])
     decided, _ = tyro.cli(first, args=argv, return_unknown_args=True, add_help=False)
     decided = {name: value for name, value in vars(decided).items() if value is not None}
@@ -289,7 +310,8 @@ def read_command(
     sections = {f.name: unchecked(getattr(default, f.name)) for f in fields(TrainCommand)}
     command = make_dataclass('TrainCommand', [(name, type(value)) for name, value in sections.items()])
     command.__doc__ = TrainCommand.__doc__
-    chosen = flat(tyro.cli(tyro.conf.OmitArgPrefixes[command], args=argv, prog='ndm_train', default=command(**sections)))
+    flags, start = tyro.conf.OmitArgPrefixes[command], command(**sections)
+    chosen = flat(tyro.cli(flags, args=argv, prog='ndm_train', default=start))
     return decided | {name: value for name, value in chosen.items() if value != flat(default)[name]}
 
 def _number(text):
@@ -308,7 +330,7 @@ def console(
     ):
         "Read the arguments and call the function."
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')     # whatever the terminal can show
+            if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')    # what a terminal can show
         try:
             argv = _import([*map(str, sys.argv[1:] if argv is None else argv)])
             func(**read(argv))
@@ -328,8 +350,10 @@ def _import(argv):
     at = argv.index('--import')
     if at + 1 == len(argv): raise InputError('--import without a name; expected that of a module')
     if os.getcwd() not in sys.path: sys.path.insert(0, os.getcwd())
-    try: import_module(argv[at + 1])
-    except ImportError as e: raise InputError(f'--import {argv[at + 1]}: {e}; expected a module that can be imported') from None
+    name = argv[at + 1]
+    try: import_module(name)
+    except ImportError as e:
+        raise InputError(f'--import {name}: {e}; expected a module that can be imported') from None
     return argv[:at] + argv[at + 2:]
 
 def _train_command(argv):

@@ -18,7 +18,8 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .checkpoints import checkpoint_files, load_state, save_checkpoint
-from .core import InputError, Options, check_batch, check_whole, choose, expand, shard, shard_rows, unknown_name
+from .core import InputError, Options, check_batch, check_whole, choose, expand, shard, shard_rows
+from .core import unknown_name
 from .data import as_float
 from .evaluation import bound_terms, evaluate
 from .model import Bound, BoundEstimator, NeuralDiffusion
@@ -45,7 +46,7 @@ def learning_rate(
 
 # %% ../nbs/20_training.ipynb #3e2f42e5
 class BoundModule(nn.Module):
-    "A model and its bound as one module: data to the terms of the bound. For `DistributedDataParallel` and `compile`."
+    "A model and its bound as one module, which `DistributedDataParallel` and `compile` can take."
     def __init__(self,
         model:NeuralDiffusion, # the model
         bound:BoundEstimator, # called as `bound(model, x)`
@@ -117,7 +118,8 @@ def _check_tracker(name):
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
     choose(name, [str(n) for n in LOGGER_TYPE_TO_CLASS], 'tracker')
     if name not in [str(n) for n in get_available_trackers()]:
-        raise InputError(f'the tracker {name!r} needs its package; expected it to be installed (pip install {name})')
+        raise InputError(f'the tracker {name!r} needs its package; '
+                         f'expected it to be installed (pip install {name})')
 
 # %% ../nbs/20_training.ipynb #66fb46ef
 class TrainingError(RuntimeError):
@@ -127,7 +129,8 @@ def _check_data(model, train, valid, flip):
     "Complain about data that do not fit each other, or the decoder."
     some = lambda x: as_float(x[:1]) if x.dtype == torch.uint8 else x            # all bytes are finite
     check_batch(some(valid), 'valid', check_batch(some(train), 'train').shape[1:])
-    if flip and train.ndim < 4: raise InputError(f'flip with train of shape {tuple(train.shape)}; expected images')
+    if flip and train.ndim < 4:
+        raise InputError(f'flip with train of shape {tuple(train.shape)}; expected images')
     for x in (*train.split(4096), valid): model.decoder.check(as_float(x))
 
 def _chosen(options, more):
@@ -144,16 +147,16 @@ def _launched_precision():
 
 # %% ../nbs/20_training.ipynb #ba1ad40c
 class Trainer:
-    "Minimises a bound; keeps the average weights that do best on validation data. Raises `InputError` for bad input."
+    "Minimises a bound; keeps the average weights that do best in validation. `InputError` for bad input."
     def __init__(self,
         model:NeuralDiffusion, # trained in place; afterwards it holds the best average
         bound:BoundEstimator, # such as `bound_for(10)`, `ContinuousBound(ImportanceTime())`
         train:Tensor, # training data, shape `(N, *event)`; bytes are converted batch by batch
         valid:Tensor, # validation data, shape `(M, *event)`
         options:TrainingOptions|None=None, # how to train
-        penalty=None, # a function `(model, x) -> nats`, shape `(B,)`, that is added to the loss, such as a curvature
+        penalty=None, # added to the loss: a function `(model, x) -> nats`, `(B,)`, such as `curvature(.1)`
         folder=None, # where checkpoints and the files of trackers go; None for no checkpoints
-        device=None, # where to train; where the model is if left out. With several GPUs, each process has its own
+        device=None, # where to train; where the model is if left out. Several processes have one GPU each
         **more, # options by name, such as `iterations=300`
     ):
         options = _chosen(options, more)
@@ -175,10 +178,12 @@ def _prepare(self:Trainer, model, device):
     "Put the model where it is trained, alone or with other processes, and make what goes with it."
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-    device, alone = torch.device(device or next(model.parameters()).device), int(os.environ.get('WORLD_SIZE', 1)) == 1
+    device = torch.device(device or next(model.parameters()).device)
+    alone = os.environ.get('WORLD_SIZE', '1') == '1'
     o, unused = self.options, DistributedDataParallelKwargs()
-    self.accelerator = Accelerator(cpu=not alone and device.type == 'cpu', device_placement=False, mixed_precision='no',
-                                   log_with=list(o.track) or None, project_dir=self.folder, kwargs_handlers=[unused])
+    self.accelerator = Accelerator(cpu=not alone and device.type == 'cpu', device_placement=False,
+                                   mixed_precision='no', log_with=list(o.track) or None, project_dir=self.folder,
+                                   kwargs_handlers=[unused])
     processes = self.accelerator.num_processes
     if o.batch % (processes*o.accumulate):
         raise InputError(f'batch={o.batch} for {processes} processes, accumulate={o.accumulate}; '
@@ -251,7 +256,8 @@ def _part(self:Trainer, i):
     wait = self.accelerator.no_sync(self.module) if i < o.accumulate - 1 else nullcontext()
     with wait, shard(here, parts, gather):
         values = self.module(self.rows(self.iteration))
-        terms = {name: values[name].mean()/o.accumulate for name in (*Bound.names, 'penalty') if name in values}
+        names = [name for name in (*Bound.names, 'penalty') if name in values]
+        terms = {name: values[name].mean()/o.accumulate for name in names}
         if o.ramp and 'penalty' in terms: terms['penalty'] = terms['penalty']*min(self.progress/o.ramp, 1.)
         sum(terms.values()).backward()
     return {name: value.detach() for name, value in terms.items()}
@@ -279,8 +285,9 @@ def state(self:Trainer)->tuple: # tensors by name, and what goes along
                   optimiser={f'{i}.{name}': v for i, state in momenta.items() for name, v in state.items()},
                   bound=self.bound.state_dict())
     tensors = {f'{group}.{name}': v for group, named in groups.items() for name, v in named.items()}
-    return tensors, dict(iteration=self.iteration, seconds=self.seconds, settings=self.settings, losses=self.losses,
-                         best=self.best if math.isfinite(self.best) else None, history=self.history)
+    return tensors, dict(iteration=self.iteration, seconds=self.seconds, settings=self.settings,
+                         losses=self.losses, history=self.history,
+                         best=self.best if math.isfinite(self.best) else None)
 
 @patch
 def restore(self:Trainer,
@@ -288,9 +295,10 @@ def restore(self:Trainer,
 ):
     "Go on from a checkpoint. Raises `InputError` if it is damaged, of another model, or of other settings."
     tensors, info = load_state(path)
-    was = info.get('settings', {})
-    other = [f'{name}={was.get(name)} (now {value})' for name, value in self.settings.items() if was.get(name) != value]
-    if other: raise InputError(f'{path} is from a training run with {", ".join(other)}; expected the same settings')
+    was, now = info.get('settings', {}), self.settings
+    other = [f'{name}={was.get(name)} (now {value})' for name, value in now.items() if was.get(name) != value]
+    if other:
+        raise InputError(f'{path} is from a training run with {", ".join(other)}; expected the same settings')
     groups = _nested(tensors)
     momenta = {int(i): state for i, state in _nested(groups.get('optimiser', {})).items()}
     try:
@@ -299,7 +307,8 @@ def restore(self:Trainer,
         self.optimiser.load_state_dict(self.optimiser.state_dict() | dict(state=momenta))
         self.bound.load_state_dict(groups.get('bound', {}))
     except (RuntimeError, KeyError, ValueError) as e:
-        raise InputError(f'{path} is a checkpoint of another model: {" ".join(str(e).split())[:300]}') from None
+        problem = ' '.join(str(e).split())[:300]
+        raise InputError(f'{path} is a checkpoint of another model: {problem}') from None
     self.best_weights = {name: v.to(self.device) for name, v in groups['best'].items()}
     for name in ('iteration', 'seconds', 'losses', 'history'): setattr(self, name, info[name])
     self.best = math.inf if info['best'] is None else info['best']
@@ -326,16 +335,20 @@ def is_out_of_memory(
 def progress(self:Trainer)->float: # in [0, 1], or a little more at the end
     "How much of the budget is used: of the iterations or of the minutes, whichever is more."
     o = self.options
-    return max(self.iteration/o.iterations if o.iterations else 0., self.seconds/(60*o.minutes) if o.minutes else 0.)
+    of_iterations = self.iteration/o.iterations if o.iterations else 0.
+    of_minutes = self.seconds/(60*o.minutes) if o.minutes else 0.
+    return max(of_iterations, of_minutes)
 
 @patch
 def _validate(self:Trainer):
     "Evaluate the average, keep it if it is the best, and add to the history."
-    metrics = evaluate(self.average.module, self.bound, self.valid, self.options.repeats, penalty=self.penalty)
+    average, repeats = self.average.module, self.options.repeats
+    metrics = evaluate(average, self.bound, self.valid, repeats, penalty=self.penalty)
     valid = metrics['total'] + metrics.get('penalty', 0.)
     if valid < self.best:
-        self.best, self.best_weights = valid, copy.deepcopy(self.average.module.state_dict())
-    entry = dict(iteration=self.iteration, train=_mean(self.losses), valid=valid, seconds=time.time() - self.start)
+        self.best, self.best_weights = valid, copy.deepcopy(average.state_dict())
+    entry = dict(iteration=self.iteration, train=_mean(self.losses), valid=valid,
+                 seconds=time.time() - self.start)
     self.history.append(entry)
     self.losses = []
     self.accelerator.log({name: entry[name] for name in ('train', 'valid', 'seconds')}, step=self.iteration)
@@ -354,9 +367,11 @@ def fit(self:Trainer,
     o, main = self.options, self.accelerator.is_main_process
     files = checkpoint_files(self.folder) if resume and self.folder else []
     if files: self.restore(files[-1])
-    if o.track: self.accelerator.init_trackers('logs', {k: v for k, v in self.settings.items() if k != 'data'})
+    if o.track:
+        self.accelerator.init_trackers('logs', {k: v for k, v in self.settings.items() if k != 'data'})
     self.start, recent = time.time() - self.seconds, deque(self.losses, 50)
-    bar = tqdm(total=o.iterations, initial=self.iteration, desc=name, disable=not (progress and main), mininterval=.5)
+    bar = tqdm(total=o.iterations, initial=self.iteration, desc=name, disable=not (progress and main),
+               mininterval=.5)
     try:
         while self.progress < 1:
             recent.append(self._try_step())
@@ -391,5 +406,5 @@ def _try_step(self:Trainer):
         if not is_out_of_memory(e): raise
         problem = 'out of memory'
         advice = f'More parts than accumulate={self.options.accumulate}, or a smaller batch, may help'
-    raise TrainingError(f'{problem} at iteration {self.iteration + 1}; the model keeps its best weights so far. '
-                        f'{advice}') from None
+    raise TrainingError(f'{problem} at iteration {self.iteration + 1}; '
+                        f'the model keeps its best weights so far. {advice}') from None

@@ -176,17 +176,17 @@ def compare_building(old, new):
         print(f'\n  build({first}), and {len(others)} others\n    {what}, old: {was}\n    {what}, new: {now}')
     return unequal.total()
 
-def numbers(named):
-    return {name: np.array(value) for name, value in named.items() if name != 'seconds'}
-
 def contents(run):
-    "The numbers in the folder of a run: for each file a dict of arrays."
+    "What is compared of the folder of a run: for each column a dict of arrays."
     from safetensors.numpy import load_file
     history = [json.loads(line) for line in (run/'metrics.jsonl').read_text().splitlines()]
-    losses = {f'{name} {i}': v for i, entry in enumerate(history) for name, v in numbers(entry).items()}
-    metrics = numbers(json.loads((run/'metrics.json').read_text()))
-    samples = dict(samples=np.load(run/'samples.npy'))
-    return dict(losses=losses, metrics=metrics, weights=load_file(run/'model.safetensors'), samples=samples)
+    metrics = json.loads((run/'metrics.json').read_text())
+    return dict(
+        train={str(entry['iteration']): np.array(entry['train']) for entry in history},
+        valid={str(entry['iteration']): np.array(entry['valid']) for entry in history},
+        metrics={name: np.array(value) for name, value in metrics.items() if name != 'seconds'},
+        weights=load_file(run/'model.safetensors'),
+        samples=dict(samples=np.load(run/'samples.npy')))
 
 def difference(old, new):
     "'equal' if arrays have the same names and bits; else the largest difference, or why there is none."
@@ -201,7 +201,7 @@ def difference(old, new):
 def compare_training(old, new):
     "Print the largest differences in what each run wrote. Returns the number of those that are not equal."
     names = sorted({run.name for folder in (old, new) for run in (folder/'runs').iterdir()})
-    columns = ('losses', 'metrics', 'weights', 'samples')
+    columns = ('train', 'valid', 'metrics', 'weights', 'samples')
     print(f'{len(names)} training runs\n  {"":12}', *(f'{column:8}' for column in columns))
     found = 0
     for name in names:

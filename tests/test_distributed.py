@@ -6,12 +6,15 @@
 import json, os, subprocess, sys
 import pytest, torch
 from ndm_nb.data import dataset
+from ndm_nb.evaluation import bound_for
 from ndm_nb.model import CategoricalDecoder, NeuralDiffusion, NoisePredictor
 from ndm_nb.networks import MLP
-from ndm_nb.paths import AffineForward, NeuralForward
-from ndm_nb.schedules import LearnedVolatility, LinearGamma, MarkovVolatility
-from ndm_nb.training import Trainer, bound_for
+from ndm_nb.nfdm import AffineForward
+from ndm_nb.paths import NeuralForward
+from ndm_nb.schedules import LinearGamma
+from ndm_nb.training import Trainer
 from ndm_nb.transforms import NetTransform, SeparableTransform
+from ndm_nb.volatility import LearnedVolatility, MarkovVolatility
 
 digits, schedule = dataset('digits'), LinearGamma(-7, 4)
 def net(**options): return MLP(digits.event, width=16, depth=1, **options)

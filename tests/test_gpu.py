@@ -1,15 +1,16 @@
 "The same numbers on a GPU as on the CPU, and a training that stays there."
-from functools import partial
 import pytest, torch
-from ndm_nb.bridges import bridge_bound, couplings, log_prob_bridge, pair_up, path_cost, sample_bridge
-from ndm_nb.continuous import ImportanceTime, LearnedTime, continuous_bound, generative_drift, uniform_time
+from ndm_nb.bridges import BridgeBound, log_prob_bridge, pair_up, pairings, path_cost, sample_bridge
+from ndm_nb.continuous import generative_drift
 from ndm_nb.data import dataset
-from ndm_nb.discrete import antithetic_time, sample_ancestral
+from ndm_nb.discrete import sample_ancestral
+from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.likelihood import log_prob_ode
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode, sample_sde
-from ndm_nb.schedules import OptimalVolatility
-from ndm_nb.training import Trainer, bound_for, evaluate
+from ndm_nb.times import ImportanceTime, time_samplers
+from ndm_nb.training import Trainer
+from ndm_nb.volatility import OptimalVolatility
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 
@@ -21,18 +22,18 @@ def test_gpu_agrees_with_cpu(preset):
     for p in model.parameters(): torch.nn.init.normal_(p, std=.05)
     z, t, g = torch.randn(32, *digits.event).double(), torch.rand(32).double(), torch.ones(32).double()
     def results(z, t, g):
-        return (generative_drift(model, z, t, g), sample_ancestral(model, z.shape, 5, eta=0., noise=z), sample_ode(model, z, 3), sample_ode(model, z, 3, 'rk4', 'logsnr'),
+        return (generative_drift(model, z, t, g), sample_ancestral(model, z, 5, eta=0.), sample_ode(model, z, 3), sample_ode(model, z, 3, 'rk4', 'logsnr'),
                 log_prob_ode(model, z[:4], exact=True, solver='midpoint', steps=2))
     expected = results(z, t, g)
     model.cuda()
     for a, b in zip(expected, results(z.cuda(), t.cuda(), g.cuda())): torch.testing.assert_close(b.cpu(), a, rtol=1e-6, atol=1e-6)
 
-@pytest.mark.parametrize('sampler', [antithetic_time, uniform_time, ImportanceTime(), LearnedTime()], ids=['antithetic', 'uniform', 'importance', 'learned'])
-def test_what_learns_along_follows_to_the_gpu(sampler):
+@pytest.mark.parametrize('times', time_samplers)
+def test_what_learns_along_follows_to_the_gpu(times):
     digits = dataset('digits')
     model = build('nfdm', digits.event, digits.levels, width=64)
     model.volatility = OptimalVolatility(model.volatility)
-    Trainer(model, partial(continuous_bound, sampler=sampler), digits.train, digits.valid, iterations=10, every=5, device='cuda').fit(progress=False)
+    Trainer(model, bound_for(None, times), digits.train, digits.valid, iterations=10, every=5, device='cuda').fit(progress=False)
     assert model.volatility.score.device.type == 'cuda' and (model.volatility.score > 0).any()
     assert sample_sde(model, torch.randn(4, *digits.event, device='cuda'), 3).device.type == 'cuda'
 
@@ -69,11 +70,11 @@ def test_bridge_on_gpu_agrees_with_cpu(predictor):
     model.cuda()
     for a, b in zip(expected, results(x0.cuda(), x1.cuda(), noise.cuda())): torch.testing.assert_close(b.cpu(), a, rtol=1e-6, atol=1e-6)
 
-@pytest.mark.parametrize('coupling', couplings.values(), ids=list(couplings))
-def test_training_a_bridge_on_gpu(coupling):
+@pytest.mark.parametrize('pairing', pairings.values(), ids=list(pairings))
+def test_training_a_bridge_on_gpu(pairing):
     digits = dataset('digits')
     model, pairs = build('bridge', digits.event, digits.levels, width=64), pair_up(digits.train, digits.train, seed=1)
-    trainer = Trainer(model, partial(bridge_bound, sampler=ImportanceTime(), coupling=coupling), pairs, pairs[:64], path_cost(energy=.1, coupling=coupling),
+    trainer = Trainer(model, BridgeBound(ImportanceTime(), pairing), pairs, pairs[:64], penalty=path_cost(energy=.1, pairing=pairing),
                       iterations=40, every=10, ema=.8, device='cuda')
     history = trainer.fit(progress=False)
     assert history[-1]['valid'] < history[0]['valid']

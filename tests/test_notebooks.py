@@ -7,8 +7,7 @@ import importlib
 from pathlib import Path
 import matplotlib
 import pytest
-from execnb.nbio import read_nb
-from fastcore.basics import str2bool
+from execnb.nbio import mk_cell, read_nb
 from nbdev.process import extract_directives
 
 notebooks = Path(__file__).parents[1]/'nbs'
@@ -24,19 +23,31 @@ def headless(monkeypatch):
     plt.close('all')
     matplotlib.use(backend)
 
+def run(cells, name):
+    "Run the cells of a notebook that are not exported. One that belongs to another module than the notebook's own is an error."
+    namespace, module = {'__name__': '__main__'}, None
+    for number, cell in enumerate(cells):
+        if cell.cell_type != 'code': continue
+        directives = extract_directives(cell, remove=False)
+        if 'default_exp' in directives: module = importlib.import_module('ndm_nb.' + directives['default_exp'][0])
+        exported = {'export', 'exports', 'exporti'} & set(directives)
+        for kind in exported: assert not directives[kind], f'{name}, cell {number}, is of another module: {directives[kind]}'
+        if exported: namespace.update({k: v for k, v in vars(module).items() if not k.startswith('__')})
+        else: exec(compile(cell.source, f'{name}, cell {number}', 'exec'), namespace)
+
 @pytest.mark.parametrize('path', paths, ids=[str(p.relative_to(notebooks).with_suffix('')) for p in paths])
 def test_notebook(path, monkeypatch):
     monkeypatch.chdir(path.parent)
     monkeypatch.syspath_prepend(str(path.parent))
-    namespace, module = {'__name__': '__main__'}, None
-    for number, cell in enumerate(read_nb(path).cells):
-        if cell.cell_type != 'code' or 'nbdev_export'+'(' in cell.source: continue
-        directives = extract_directives(cell, remove=False)
-        if not str2bool(directives.get('eval:', ['true'])[0]): continue
-        if 'default_exp' in directives: module = importlib.import_module('ndm_nb.' + directives['default_exp'][0])
-        if {'export', 'exports', 'exporti'} & set(directives):
-            other = directives.get('exports')                    # `#| exports paths`: a cell of another module
-            namespace.update({k: v for k, v in vars(importlib.import_module('ndm_nb.' + other[0]) if other else module).items() if not k.startswith('__')})
-        else: exec(compile(cell.source, f'{path.name}, cell {number}', 'exec'), namespace)
+    run(read_nb(path).cells, path.name)
 
-def test_there_are_notebooks(): assert len(paths) >= 12
+def test_there_are_notebooks(): assert len(paths) > 30
+
+def test_names_come_from_the_package():
+    exported = '#| exports\ndef expand(t, like): return "the one of the notebook"'
+    run([mk_cell(source) for source in ('#| default_exp core', exported, 'from ndm_nb import core\nassert expand is core.expand')], 'good')
+
+@pytest.mark.parametrize('directive', ['export', 'exports', 'exporti'])
+def test_a_cell_of_another_module_is_seen(directive):
+    with pytest.raises(AssertionError, match='is of another module'):
+        run([mk_cell('#| default_exp core'), mk_cell(f'#| {directive} paths\n1')], 'planted')

@@ -1,37 +1,82 @@
-"What only shows from outside: the cost of an import, and the commands as a shell sees them."
-import subprocess, sys, time
+"What only shows from outside: the cost of an import, the names of the package, and the commands as a shell sees them."
+import ast, json, re, subprocess, sys
+from importlib import import_module
+from pathlib import Path
 import pytest
+import ndm_nb
+from test_structure import modules, order
 
-def seconds(code):
-    start = time.perf_counter()
-    subprocess.run([sys.executable, '-c', code], check=True)
-    return time.perf_counter() - start
+root = Path(__file__).parents[1]
+
+def python(code):
+    "What a program prints."
+    return subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout
+
+# --- imports ---
+
+def cost(line):
+    "Seconds of processor time, which other programs change little."
+    return float(python(f'{line}\nimport time; print(time.process_time())'))
 
 def test_import_costs_little_more_than_torch():
-    pairs = [(seconds('import torch'), seconds('import ndm_nb.paths')) for _ in range(5)]
-    ours, torchs = min(p[1] for p in pairs), min(p[0] for p in pairs)
-    print(f'import ndm_nb.paths takes {ours/torchs:.2f} times import torch')
-    assert ours < 1.3*torchs
+    lines = 'import torch', 'import ndm_nb', 'from ndm_nb import NeuralDiffusion'
+    torchs, package, model = (min(times) for times in zip(*[[cost(line) for line in lines] for _ in range(3)]))
+    print(f'in units of import torch: the package {package/torchs:.2f}, with a model {model/torchs:.2f}')
+    assert package < 1.3*torchs and model < 1.3*torchs
 
-@pytest.mark.parametrize('module', ['paths', 'model', 'discrete', 'continuous', 'data', 'sampling', 'likelihood', 'training', 'metrics', 'presets', 'cli'])
-def test_heavy_imports_are_lazy(module):
-    heavy = {'matplotlib', 'sklearn', 'torchvision', 'torchdiffeq', 'tqdm', 'nbdev', 'IPython'}
-    code = f'import sys, torch; before = set(sys.modules); import ndm_nb.{module}; print(*{heavy!r} & (set(sys.modules) - before))'
-    assert subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.strip() == ''
+heavy = {'IPython', 'accelerate', 'huggingface_hub', 'matplotlib', 'nbdev', 'scipy', 'sklearn', 'torchdiffeq', 'torchvision',
+         'tqdm', 'tyro'}
 
-@pytest.mark.parametrize('command', [['ndm_train', '--preset', 'nmd'], ['ndm_train', '--T', '0'], ['ndm_train', '--device', 'gpu0'], ['ndm_train', '--lr', 'fast'],
-                                     ['ndm_sample', 'nowhere'], ['ndm_sample'], ['ndm_eval', 'nowhere']], ids=' '.join)
+def first_loaded(wanted):
+    "Which of the packages are loaded by which module: all are imported, chapter by chapter."
+    names = ['ndm_nb', *(f'ndm_nb.{name}' for name in order)]
+    return json.loads(python(f'''if True:
+        import json, sys, torch
+        from importlib import import_module
+        found, seen = {{}}, set(sys.modules)
+        for name in {names}:
+            import_module(name)
+            if new := {wanted} & (set(sys.modules) - seen): found[name] = sorted(new)
+            seen = set(sys.modules)
+        print(json.dumps(found))'''))
+
+def test_heavy_imports_are_lazy():
+    assert {*order} == {*modules}
+    assert first_loaded(heavy) == {'ndm_nb.presets': ['huggingface_hub']}
+
+def test_an_import_that_is_not_lazy_is_seen(): assert len(first_loaded({'fastcore'})) == 1
+
+# --- names ---
+
+@pytest.mark.parametrize('name', ndm_nb.__all__)
+def test_a_name_of_the_package_is_that_of_its_module(name):
+    assert getattr(ndm_nb, name) is getattr(import_module(f'ndm_nb.{ndm_nb._home[name]}'), name)
+    assert name in dir(ndm_nb)
+
+def test_other_names_are_none():
+    with pytest.raises(AttributeError, match='has no attribute'): ndm_nb.nosuchname
+
+def test_the_example_needs_two_lines_of_imports():
+    blocks = re.findall(r'^```python\n(.*?)^```', (root/'README.md').read_text(encoding='utf-8'), re.S | re.M)
+    imports = [ast.unparse(node) for node in ast.walk(ast.parse('\n'.join(blocks))) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert len(imports) == 2 and imports[0] == 'import torch' and imports[1].startswith('from ndm_nb import ')
+
+# --- commands ---
+
+@pytest.mark.parametrize('command', ['ndm_train --preset nmd', 'ndm_train --T 0', 'ndm_train --device gpu0', 'ndm_train --lr fast',
+                                     'ndm_sample nowhere', 'ndm_sample', 'ndm_eval nowhere'])
 def test_a_slip_ends_with_one_line_and_a_status(command, tmp_path):
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode != 0 and 'Traceback' not in done.stderr
-    assert command[0] in done.stderr.strip().splitlines()[-1]
+    print(done.stderr)
+    assert command.split()[0] in done.stderr.strip().splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
 def test_a_damaged_run_is_named(tmp_path):
-    run = tmp_path/'runs'/'digits-ndm-T10'
-    subprocess.run(['ndm_train', '--compare', 'none', '--iterations', '1', '--width', '8', '--depth', '1'], cwd=tmp_path, check=True, capture_output=True)
+    run, train = tmp_path/'runs'/'digits-ndm-T10', ['ndm_train', '--compare', 'none', '--iterations', '1']
+    subprocess.run([*train, '--width', '8', '--depth', '1', '--test_repeats', '1'], cwd=tmp_path, check=True, capture_output=True)
     (run/'model.safetensors').write_bytes((run/'model.safetensors').read_bytes()[:-8])
     done = subprocess.run(['ndm_eval', str(run)], capture_output=True, text=True)
     assert done.returncode != 0 and 'model.safetensors does not fit' in done.stderr and 'Traceback' not in done.stderr
-    again = subprocess.run(['ndm_train', '--compare', 'none', '--iterations', '1'], cwd=tmp_path, capture_output=True, text=True)
+    again = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode != 0 and 'already holds a run' in again.stderr

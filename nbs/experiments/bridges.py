@@ -1,14 +1,14 @@
-"""Bridges in the plane: what a learned bridge does if it is let, what the energy of its paths is good for, and obstacles.
+"""Bridges in the plane: what a learned one does if it is let, what the energy of its paths is good for, obstacles.
 
     python nbs/experiments/bridges.py                # 40 minutes on one CPU core
     python nbs/experiments/bridges.py --show         # the tables from the committed results
 
-`rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in the middle as
-the obstacle; `straits` from a small ring on the left to two moons on the right, with a disc, a wall or a ship in between. All
-pairs are random, both ends are predicted, and all models have the same networks, two minutes of training, and the bound as
-their loss, to which the energy of the path and the cost of the obstacle are added. Samples are drawn from the SDE (200 steps
-of Euler-Maruyama) and the ODE (50 of Heun) for 10,000 new sources, and compared with 10,000 test points of the target. The
-margin and the weights were chosen with seed 0 of `rings`.
+`rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in the
+middle as the obstacle; `straits` from a small ring on the left to two moons on the right, with a disc, a wall or a
+ship in between. All pairs are random, both ends are predicted, and all models have the same networks, two minutes
+of training, and the bound as their loss, to which the energy of the path and the cost of the obstacle are added.
+Samples are drawn from the SDE (200 steps of Euler-Maruyama) and the ODE (50 of Heun) for 10,000 new sources, and
+compared with 10,000 test points of the target. The margin and the weights were chosen with seed 0 of `rings`.
 """
 import json
 from typing import NamedTuple
@@ -16,8 +16,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from ndm_nb import bridges as costs
-from ndm_nb.bridges import (AffineBridge, BridgeBound, BridgeSchedule, EndsPredictor, pair_up, path_cost, sample_bridge,
-                            share_entering)
+from ndm_nb.bridges import AffineBridge, BridgeBound, BridgeSchedule, EndsPredictor, pair_up, path_cost
+from ndm_nb.bridges import sample_bridge, share_entering
 from ndm_nb.data import toy
 from ndm_nb.evaluation import evaluate
 from ndm_nb.model import GaussianDecoder, NeuralDiffusion
@@ -46,7 +46,8 @@ class Wall(NamedTuple):
 
     def draw(self, ax):
         sides = self.at - self.thickness/2, self.at + self.thickness/2
-        for low, high in ((-9, self.gap[0]), (self.gap[1], 9)): ax.fill_between(sides, low, high, color='k', alpha=.2)
+        ax.fill_between(sides, -9, self.gap[0], color='k', alpha=.2)
+        ax.fill_between(sides, self.gap[1], 9, color='k', alpha=.2)
         ax.set_ylim(-4, 4)
 
 class Ship(NamedTuple):
@@ -64,14 +65,14 @@ class Model(NamedTuple):
     told:str='' # which obstacle it is told of
     seeds:int=1
 
-constants = dict(delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3), batch=256, lr=3e-3,
-                 energy=.3, weight=3000., margin=.5)
+constants = dict(delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3),
+                 batch=256, lr=3e-3, energy=.3, weight=3000., margin=.5)
 obstacles = dict(
     rings=dict(disc=Disc((0., 0.), 1.)),
     straits=dict(disc=Disc((0., 0.), .8), wall=Wall(0., (-.5, .5), .4), ship=Ship((0., 3.), (0., -3.), .8)))
 models = dict(
-    rings={'Brownian': Model(False), 'learned': Model(True), 'learned, energy': Model(True, 1., seeds=3),
-           'learned, energy, disc': Model(True, 1., 'disc', seeds=3)},
+    rings={'Brownian': Model(False), 'learned': Model(True),
+           'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', seeds=3)},
     straits={'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', seeds=3),
              'learned, energy, wall': Model(True, 1., 'wall'), 'learned, energy, ship': Model(True, 1., 'ship')})
 solvers = dict(euler_maruyama=200, heun=50)
@@ -89,8 +90,8 @@ def settings(seconds): return dict(settings=constants | dict(seconds=seconds))
 @experiment.fact
 def floor():
     "The distance of two sets of 10,000 targets."
-    target = {data: sets(data, 10_000, 2)[0] for data in obstacles}
-    return {data: [distance(sets(data, 10_000, seed)[0], target[data]) for seed in (10, 11, 12)] for data in obstacles}
+    def targets(data, seed): return sets(data, 10_000, seed)[0]
+    return {data: [distance(targets(data, seed), targets(data, 2)) for seed in (10, 11, 12)] for data in obstacles}
 
 @experiment.override
 def jobs():
@@ -115,8 +116,8 @@ def run(data, model, seed, seconds):
     cost = obstacles[data][kind.told].cost(constants['margin']) if kind.told else None
     penalty = path_cost(cost, constants['weight'], kind.energy*constants['energy']) if kind.energy else None
     train, valid, test = (pair_up(*sets(data, n, s)) for n, s in ((50_000, 0), (2_000, 1), (10_000, 2)))
-    trainer = Trainer(net, BridgeBound(ImportanceTime()), train, valid, penalty=penalty, iterations=None, minutes=seconds/60,
-                      every=1000, repeats=1, seed=seed, batch=constants['batch'], lr=constants['lr'])
+    trainer = Trainer(net, BridgeBound(ImportanceTime()), train, valid, penalty=penalty, iterations=None,
+                      minutes=seconds/60, every=1000, repeats=1, seed=seed, batch=constants['batch'], lr=constants['lr'])
     trainer.fit(progress=False)
     result = dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration,
                   bits_per_dim=evaluate(net, BridgeBound(), test, repeats=2)['total'], samples={}, entering={}, cost={})
@@ -146,11 +147,13 @@ def told(data, name):
 def table(record, data):
     "Mean ± standard deviation over seeds."
     for name, runs in record['runs'].of(data=data).by('model', models[data]).items():
-        sampled = lambda solver, key, form='.3f': pm([s[solver][key] for s in runs.get('samples')], form)
-        entering = lambda what: pm([100*e[what]['euler_maruyama'] for e in runs.get('entering')], '.1f')
-        row = dict(model=name) | {f'SDE, enter the {what}': f'{entering(what)} %' for what in obstacles[data]}
-        row['SDE, cost'] = pm([c[told(data, name)]['euler_maruyama'] for c in runs.get('cost')], '.5f')
-        row |= {'SDE, SW': sampled('euler_maruyama', 'sw'), 'ODE, SW': sampled('heun', 'sw'), 'moved²': sampled('euler_maruyama', 'moved', '.1f')}
+        row, (sde, ode) = dict(model=name), solvers
+        for what in obstacles[data]:
+            row[f'SDE, enter the {what}'] = pm([100*share[what][sde] for share in runs.get('entering')], '.1f') + ' %'
+        samples = runs.get('samples')
+        row |= {'SDE, cost': pm([cost[told(data, name)][sde] for cost in runs.get('cost')], '.5f'),
+                'SDE, SW': pm([s[sde]['sw'] for s in samples]), 'ODE, SW': pm([s[ode]['sw'] for s in samples]),
+                'moved²': pm([s[sde]['moved'] for s in samples], '.1f')}
         yield row | {'bound, bits/dim': runs.pm('bits_per_dim'), 'iterations': f"{int(runs.mean('iterations')):,}"}
 
 @experiment.override
@@ -166,7 +169,8 @@ def draw(record, data):
     runs = record['runs'].of(data=data, seed=0)
     target, source = sets(data, 2000, 2)
     middle = source.mean(0).numpy()
-    fig, axs = plt.subplots(1, len(runs), figsize=(3*len(runs), 3), dpi=72, layout='constrained', sharex=True, sharey=True)
+    size = dict(figsize=(3*len(runs), 3), dpi=72, layout='constrained')
+    fig, axs = plt.subplots(1, len(runs), sharex=True, sharey=True, **size)
     for ax, r in zip(axs, runs):
         ax.plot(*target.T, '.', color='.8', ms=1)
         ax.plot(*source.T, '.', color='.6', ms=1)

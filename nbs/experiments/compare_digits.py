@@ -1,11 +1,11 @@
-"""NDM against DDPM on the 8x8 digits: held-out bits/dim, several seeds, with few steps and in continuous time.
+"""NDM against DDPM on the 8x8 digits: held-out bits/dim, with few steps and in continuous time.
 
-    python nbs/experiments/compare_digits.py             # all of it: half an hour on two CPU cores, one run on each
-    python nbs/experiments/compare_digits.py --show      # the tables from the committed results
+    python nbs/experiments/compare_digits.py             # all of it: half an hour on two CPU cores
+    python nbs/experiments/compare_digits.py --show      # the table from the committed results
 
-Every run has the settings of `ndm_train` without options. The other rows ask whether the comparison is fair. `wide`: the NDM
-has a second network; would an ordinary diffusion with as many parameters do as well? `noise`: is the parameterisation of the
-shared predictor the best one?
+Every run has the settings of `ndm_train` without options. The other rows ask whether the comparison is fair.
+`wide`: the NDM has a second network; would an ordinary diffusion with as many parameters do as well? `noise`:
+is the parameterisation of the shared predictor the best one?
 """
 import os
 from functools import partial
@@ -16,10 +16,9 @@ from ndm_nb.presets import build
 from ndm_nb.training import Trainer
 from harness import Experiment, markdown, origin, parameters, pm, step_cost
 
-models = {'ddpm': dict(preset='ddpm'), 'ndm': dict(preset='ndm'), 'ddpm, wide': dict(preset='ddpm', width=360),
-          'ddpm, noise': dict(preset='ddpm', predictor='noise'),
-          'ddpm, wide, noise': dict(preset='ddpm', width=360, predictor='noise'),
-          'ndm, noise': dict(preset='ndm', predictor='noise')}
+plain = {'ddpm': dict(preset='ddpm'), 'ndm': dict(preset='ndm'), 'ddpm, wide': dict(preset='ddpm', width=360)}
+noise = {f'{name}, noise': plain[name] | dict(predictor='noise') for name in ('ddpm', 'ddpm, wide', 'ndm')}
+models = plain | noise
 digits = Experiment('digits', key=('model', 'T', 'seed'), processes=os.cpu_count())
 
 def make(model, splits, T=10, seed=0, **options):
@@ -42,8 +41,9 @@ def run(model, T, seed):
     trainer = make(model, splits, T, seed)
     history = trainer.fit(progress=False)
     best = min(history, key=lambda entry: entry['valid'])
-    return dict(**evaluate(trainer.model, trainer.bound, splits.test), valid=best['valid'], best_iteration=best['iteration'],
-                iterations=trainer.iteration, seconds=history[-1]['seconds'], parameters=parameters(trainer.model))
+    return evaluate(trainer.model, trainer.bound, splits.test) | dict(
+        valid=best['valid'], best_iteration=best['iteration'], iterations=trainer.iteration,
+        seconds=history[-1]['seconds'], parameters=parameters(trainer.model))
 
 def steps_name(T): return 'continuous' if T is None else f'T = {T}'
 
@@ -64,13 +64,12 @@ def best(runs, names):
     return min(names, key=lambda name: runs.of(model=name).mean('valid'))
 
 def short(record):
-    "Bits/dim of the three kinds of model, each with the predictor that does better in validation; a Markdown table."
-    def row(kind, other):
-        "A kind of model; the other name is that with the other predictor."
-        found = {steps_name(T): runs.of(model=best(runs, (kind, other))).pm('total') for T, runs in record['runs'].by('T').items()}
-        return {'': kind} | found | dict(parameters=f"{record['runs'].of(model=kind).mean('parameters'):,.0f}")
-    pairs = ('ddpm', 'ddpm, noise'), ('ddpm, wide', 'ddpm, wide, noise'), ('ndm', 'ndm, noise')
-    return markdown(row(*pair) for pair in pairs)
+    "Bits/dim of the kinds of model, each with the predictor that does better in validation; a Markdown table."
+    def row(kind):
+        bits = {steps_name(T): runs.of(model=best(runs, (kind, f'{kind}, noise'))).pm('total')
+                for T, runs in record['runs'].by('T').items()}
+        return {'': kind} | bits | dict(parameters=f"{record['runs'].of(model=kind).mean('parameters'):,.0f}")
+    return markdown(map(row, ('ddpm', 'ddpm, wide', 'ndm')))
 
 @digits.override
 def report(record):

@@ -1,17 +1,18 @@
 """Ordinary diffusion, flow matching, NDM, NFDM: what does each step of the family buy? In continuous time.
 
-    python nbs/experiments/compare_forward.py                        # the digits: an hour on two CPU cores, one run on each
+    python nbs/experiments/compare_forward.py                        # the digits: an hour on two CPU cores
     python nbs/experiments/compare_forward.py --data checkerboard    # half an hour; so is eight_gaussians
     python nbs/experiments/compare_forward.py --show                 # the table from the committed results
 
-At equal iterations and at equal seconds: the nearest rivals also get as many iterations as fit into the time that `nfdm`
-needs for its own, by the cost of a training step, which is measured first. Points in the plane are also judged by the exact
-likelihood of the generative ODE. `vdm, fixed γ` is the preset `ddpm` in continuous time, with γ a straight line; `vdm,
-learned γ` is the preset `vdm`.
+At equal iterations and at equal seconds: the nearest rivals also get as many iterations as fit into the time
+that `nfdm` needs for its own, by the cost of a training step, which is measured first. Points in the plane are
+also judged by the exact likelihood of the generative ODE. `vdm, fixed γ` is the preset `ddpm` in continuous
+time, with γ a straight line; `vdm, learned γ` is the preset `vdm`.
 """
 import math, os
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ class Suite(NamedTuple):
     models:dict # name to `Model`; costs are in units of the first
     iterations:int
     batch:int
-    entropy:Callable|None=None # of the data, in nats, the least that any model can reach; for points in the plane
+    entropy:Callable|None=None # for points in the plane: of the data in nats, the least that can be reached
 
 def entropy_of_ring():
     "The entropy of the eight Gaussians: their density at samples of them."
@@ -102,11 +103,11 @@ def cost(data):
 def jobs(data, models, seeds, record):
     "At equal iterations all of them, at equal seconds the nearest rivals."
     suite, cost = suites[data], record['cost']
-    for seed in seeds:
-        for name in (name for name in suite.models if name in models):
-            yield dict(model=name, equal='iterations', seed=seed, iterations=suite.iterations)
-            fitting = round(suite.iterations*cost[yardstick]/cost[name])
-            if suite.models[name].longer: yield dict(model=name, equal='seconds', seed=seed, iterations=fitting)
+    for seed, name in product(seeds, suite.models):
+        if name not in models: continue
+        yield dict(model=name, equal='iterations', seed=seed, iterations=suite.iterations)
+        fitting = round(suite.iterations*cost[yardstick]/cost[name])
+        if suite.models[name].longer: yield dict(model=name, equal='seconds', seed=seed, iterations=fitting)
 
 @forward.measure
 def run(data, model, seed, iterations):
@@ -150,7 +151,9 @@ def report(record, data):
 
 def summary(record, names):
     "Bits/dim of some models at equal iterations and at equal seconds; a short Markdown table."
-    return markdown({'model': name, **{f'at equal {e}': at_equal(record, name, e).pm('total') for e in ('iterations', 'seconds')},
-                     'a training step costs': f"{record['cost'][name]:.1f}"} for name in names)
+    def row(name):
+        bits = {f'at equal {e}': at_equal(record, name, e).pm('total') for e in ('iterations', 'seconds')}
+        return dict(model=name) | bits | {'a training step costs': f"{record['cost'][name]:.1f}"}
+    return markdown(map(row, names))
 
 if __name__ == '__main__': forward.main(data=suites, models=tuple(images | plane), seeds=(0, 1, 2))

@@ -3,10 +3,11 @@
     python nbs/experiments/dynamic_ot.py --seeds 0     # two data sets: about seven minutes on one CPU core
     python nbs/experiments/dynamic_ot.py --show        # the tables from the committed results
 
-Unrestricted models, with no penalty and an equal number of iterations, and one whose reverse process is straight by
-construction. For 2,000 noises the generative ODE is solved (rk4, 50 steps), and the assignment problem exactly. If a model's
-map is an optimal transport, its own pairs are the optimal ones for every set of noises: the controls `exact map` (a gradient
-of a convex function, untrained) and `random pairs` (the samples of vp, shuffled) show what the measure says of both.
+Unrestricted models, with no penalty and an equal number of iterations, and one whose reverse process is straight
+by construction. For 2,000 noises the generative ODE is solved (rk4, 50 steps), and the assignment problem exactly.
+If a model's map is an optimal transport, its own pairs are the optimal ones for every set of noises: the controls
+`exact map` (a gradient of a convex function, untrained) and `random pairs` (the samples of vp, shuffled) show what
+the measure says of both.
 """
 import torch
 from ndm_nb.continuous import ContinuousBound
@@ -15,8 +16,8 @@ from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode
 from ndm_nb.training import Trainer
-from ndm_nb.transport import (ConvexTransport, StraightBound, StraightPredictor, match, optimal_transport_cost,
-                              sample_straight, transport_cost)
+from ndm_nb.transport import ConvexTransport, StraightBound, StraightPredictor, match, optimal_transport_cost
+from ndm_nb.transport import sample_straight, transport_cost
 from few_steps import distance, floor_of, predictor
 from harness import Experiment, origin, pm
 
@@ -79,7 +80,7 @@ def floor(): return floor_of(sets)
 def rms(v): return (v.double()**2).sum(1).mean().sqrt()
 
 def pairs(noise, x):
-    "How far pairs are from the optimal ones of the same points: excess of cost, share of others, distance of samples in stds."
+    "How far pairs are from the optimal ones of the same points; the distance of samples is in stds."
     order, least = match(noise, x)
     other = (order != torch.arange(len(x))).double().mean().item()
     return dict(excess=(transport_cost(noise.double(), x.double())/least.mean() - 1).item(), other=other,
@@ -94,11 +95,11 @@ def run(data, model, seed):
     trainer = Trainer(net, kind.bound(), splits.train, splits.valid, seed=seed, **kind.training)
     trainer.fit(progress=False)
     noise = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
-    x = kind.sample(net, noise, 'heun')                        # many for the distribution,
-    few, own = noise[:2000], kind.sample(net, noise[:2000], 'rk4')            # some more exactly for the pairs
+    x = kind.sample(net, noise, 'heun')                         # many for the distribution,
+    few, own = noise[:2000], kind.sample(net, noise[:2000], 'rk4')              # some more exactly for the pairs
     return dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration,
-                bits_per_dim=evaluate(net, kind.measured, splits.test, repeats=1)['total'], sw=distance(x, splits.test),
-                **pairs(few, own), **kind.more(splits.test, few, own))
+                bits_per_dim=evaluate(net, kind.measured, splits.test, repeats=1)['total'],
+                sw=distance(x, splits.test), **pairs(few, own), **kind.more(splits.test, few, own))
 
 @dynamic_ot.table
 def table(record, data):
@@ -107,7 +108,8 @@ def table(record, data):
     rows = {name: list(mine) for name, mine in runs.by('model', models).items()}
     controls = [r['controls'] for r in runs if 'controls' in r]
     if controls: rows |= {name: [found[name] for found in controls] for name in controls[0]}
-    columns = {'share of pairs that are not the optimal ones': 'other', 'distance to the optimal sample, in stds': 'distance',
+    columns = {'share of pairs that are not the optimal ones': 'other',
+               'distance to the optimal sample, in stds': 'distance',
                'SW of the samples': 'sw', 'bound, bits/dim': 'bits_per_dim'}
     for name, found in rows.items():
         measured = {title: pm([r[key] for r in found]) for title, key in columns.items() if key in found[0]}
@@ -116,8 +118,8 @@ def table(record, data):
 def in_words(record, data):
     "The restricted model against the data."
     runs = record['runs'].of(data=data, model='restricted')
-    return (f"{data}, restricted: cost / optimal cost to the data {runs.pm('cost_to_data')}; distance of its map from the "
-            f"optimal matching {runs.pm('from_optimal')} stds, of two such matchings from each other "
+    return (f"{data}, restricted: cost / optimal cost to the data {runs.pm('cost_to_data')}; distance of its map "
+            f"from the optimal matching {runs.pm('from_optimal')} stds, of two such matchings from each other "
             f"{runs.pm('from_optimal_floor')}; SW between sets of data {pm(record['floor'][data])}")
 
 @dynamic_ot.override

@@ -1,21 +1,21 @@
 """How many steps does a sample need? After equal seconds of training.
 
-    python nbs/experiments/few_steps.py                # three data sets, three seeds: 45 minutes on one CPU core
-    python nbs/experiments/few_steps.py --show         # the tables from the committed results
+    python nbs/experiments/few_steps.py           # three data sets, three seeds: 45 minutes on one CPU core
+    python nbs/experiments/few_steps.py --show    # the tables from the committed results
 
-Ordinary diffusion, flow matching with random and with matched pairs, and NFDM-OT. All have the same network as predictor and
-are trained on the bound in continuous time, with times by importance. `minibatch OT` pairs the data of a batch with its noise
-by the optimal assignment (arXiv 2302.00482), after which the loss is no bound; the bound that is reported is that of the
-model it leaves. `nfdm-ot` adds the curvature of the trajectories to the loss. Samples are judged against 10,000 test points
-(MMD: 1,000) by the best of Euler, midpoint and Heun at an equal number of evaluations; a method that cannot spend them all
-spends fewer.
+Ordinary diffusion, flow matching with random and with matched pairs, and NFDM-OT. All have the same network as
+predictor and are trained on the bound in continuous time, with times by importance. `minibatch OT` pairs the data
+of a batch with its noise by the optimal assignment (arXiv 2302.00482), after which the loss is no bound; the bound
+that is reported is that of the model it leaves. `nfdm-ot` adds the curvature of the trajectories to the loss.
+Samples are judged against 10,000 test points (MMD: 1,000) by the best of Euler, midpoint and Heun at an equal
+number of evaluations; a method that cannot spend them all spends fewer.
 
-The budget is wall-clock time, so a busy machine changes how far a model comes; the number of iterations is in the record. The
-penalty is computed in one batch of eight, so that a minute has more than twice as many steps as with a penalty in each.
-Weight and share were chosen with seed 0 by two evaluations: first the weight 0.1 in every batch (from 0.03, 0.1 and 0.3, on
-the checkerboard, with a larger network); then, on eight Gaussians, 0.1 in one batch of four (also with a larger network for
-the forward process, or batches of 512), and 0.05 and 0.025 in one of eight; the last two on the checkerboard as well. 0.05
-in one of eight was best on both.
+The budget is wall-clock time, so a busy machine changes how far a model comes; the number of iterations is in the
+record. The penalty is computed in one batch of eight, so that a minute has more than twice as many steps as with
+a penalty in each. Weight and share were chosen with seed 0 by two evaluations: first the weight 0.1 in every batch
+(from 0.03, 0.1 and 0.3, on the checkerboard, with a larger network); then, on eight Gaussians, 0.1 in one batch of
+four (also with a larger network for the forward process, or batches of 512), and 0.05 and 0.025 in one of eight;
+the last two on the checkerboard as well. 0.05 in one of eight was best on both.
 """
 from typing import NamedTuple
 import matplotlib.pyplot as plt
@@ -28,15 +28,15 @@ from ndm_nb.metrics import mmd, sliced_wasserstein
 from ndm_nb.model import Bound, boundary_terms
 from ndm_nb.networks import MLP
 from ndm_nb.presets import build
-from ndm_nb.sampling import sample_ode, time_grid
+from ndm_nb.sampling import sample_ode, solvers_at, time_grid
 from ndm_nb.times import ImportanceTime
 from ndm_nb.training import Trainer
-from ndm_nb.transport import (curvature, curvature_penalty, few_step_error, match, optimal_transport_cost, straightness,
-                              transport_cost)
-from harness import Experiment, mean, origin, parameters, pm, solver_steps, stdev
+from ndm_nb.transport import curvature, curvature_penalty, few_step_error, match, optimal_transport_cost
+from ndm_nb.transport import straightness, transport_cost
+from harness import Experiment, mean, origin, parameters, pm, stdev
 
 class PairedBound(ContinuousBound):
-    "The integrand of the bound with each x of the batch paired with one of its noises by the optimal assignment."
+    "The integrand of the bound with each x of a batch paired with one of its noises by the optimal assignment."
     def __call__(self, model, x):
         t, noise, path = self.sampler(len(x), x), torch.randn_like(x), model.forward_process(x)
         q, g = path.flow(t), model.volatility(t)
@@ -61,7 +61,7 @@ models = {
     'minibatch OT': Model(dict(preset='flow_matching'), PairedBound),
     'nfdm-ot': Model(dict(preset='nfdm', base='ot', terms=2), weight=.05, small=True)}
 sets, nfes = ('checkerboard', 'eight_gaussians', 'two_moons'), (1, 2, 4, 12)
-ends = [[-1., -1.], [1., 1.]]            # where the pictured forward paths start: corners of squares of the checkerboard
+ends = [[-1., -1.], [1., 1.]]        # where the pictured forward paths start: corners of squares of the checkerboard
 few_steps = Experiment('few_steps', key=('data', 'model', 'seed'))
 
 @few_steps.override
@@ -69,7 +69,8 @@ def settings(seconds):
     "All of them, under one name."
     weights = {name: model.weight for name, model in models.items() if model.weight}
     options = {name: model.options for name, model in models.items()}
-    return dict(settings=training | dict(seconds=seconds, predictor=predictor, models=options, weights=weights, share=share))
+    return dict(settings=dict(**training, seconds=seconds, predictor=predictor, models=options, weights=weights,
+                              share=share))
 
 def distance(x, y):
     "Sliced Wasserstein, along directions that are always the same."
@@ -87,10 +88,11 @@ def run(data, model, seed, seconds):
     "Train one model; what is measured of it."
     splits, kind = dataset(data), models[model]
     torch.manual_seed(seed)
-    net = build(event=splits.event, **predictor, **kind.options)
-    if kind.small: net.forward_process.net = MLP(splits.event, 2*kind.options['terms'], width=64, depth=1, time=False)
-    trainer = Trainer(net, kind.bound(ImportanceTime()), splits.train, splits.valid, iterations=None, minutes=seconds/60,
-                      seed=seed, penalty=curvature(kind.weight, share=share) if kind.weight else None, **training)
+    net = build(event=(2,), **predictor, **kind.options)
+    if kind.small: net.forward_process.net = MLP((2,), 2*kind.options['terms'], width=64, depth=1, time=False)
+    penalty = curvature(kind.weight, share=share) if kind.weight else None
+    trainer = Trainer(net, kind.bound(ImportanceTime()), splits.train, splits.valid, penalty=penalty, seed=seed,
+                      iterations=None, minutes=seconds/60, **training)
     trainer.fit(progress=False)
     noise = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
     return dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration, weight=kind.weight,
@@ -98,17 +100,17 @@ def run(data, model, seed, seconds):
 
 def judge(model, test, noise):
     "Everything that is measured of a trained model."
-    samples = {}
-    for nfe in nfes:
-        found = {solver: sample_ode(model, noise, steps, solver) for solver, steps in solver_steps(nfe).items()}
-        samples[str(nfe)] = {solver: dict(sw=distance(x, test), mmd=mmd(x[:1000], test[:1000]).item()) for solver, x in found.items()}
+    def near(x): return dict(sw=distance(x, test), mmd=mmd(x[:1000], test[:1000]).item())
+    samples = {str(nfe): {solver: near(sample_ode(model, noise, steps, solver))
+                          for solver, steps in solvers_at(nfe).items()} for nfe in nfes}
     noise = noise[:1000]
     x, way = sample_ode(model, noise, 50, trajectory=True)
     cost = transport_cost(noise, x).item()
     with torch.no_grad(), repeatable(0, noise.device): bend = curvature_penalty(model, test).mean().item()
-    return dict(bits_per_dim=evaluate(model, ContinuousBound(), test, repeats=2)['total'], samples=samples, curvature=bend,
-                straightness=straightness(way).item(), transport_cost=cost,
-                cost_ratio=cost/optimal_transport_cost(noise, x).item(), step_error=few_step_error(model, noise, fine=50))
+    return dict(bits_per_dim=evaluate(model, ContinuousBound(), test, repeats=2)['total'], samples=samples,
+                curvature=bend, straightness=straightness(way).item(), transport_cost=cost,
+                cost_ratio=cost/optimal_transport_cost(noise, x).item(),
+                step_error=few_step_error(model, noise, fine=50))
 
 def pictured_noise():
     "Noises for the pictures: of 30 trajectories, and of 8 forward paths from each point."
@@ -117,7 +119,7 @@ def pictured_noise():
 
 @torch.no_grad()
 def forward_paths(model):
-    "First coordinates of z_t from the points of `ends`, with the same 8 noises for both: 16 paths, at 21 times from 1 to 0."
+    "First coordinates of z_t from the points of `ends`, with the same 8 noises for both, at 21 times from 1 to 0."
     points, noise = torch.tensor(ends).repeat_interleave(8, 0), pictured_noise()[1].repeat(2, 1)
     path = model.forward_process(points)
     return torch.stack([path(t.repeat(16)).sample(noise)[:, 0] for t in time_grid(20)]).T
@@ -169,8 +171,9 @@ def draw_trajectories(record, data):
     panels(lines, lambda i: 'C0')
 
 def draw_paths(record, data):
-    "Forward paths from the points of `ends`. Those of NFDM-OT are from seed 0; the others are fixed and take no training."
-    lines = {name: forward_paths(build(event=(2,), **predictor, **models[name].options)) for name in ('vp', 'flow matching')}
+    "Forward paths from the points of `ends`: those of NFDM-OT from seed 0; the others are fixed."
+    fixed = {name: build(event=(2,), **predictor, **models[name].options) for name in ('vp', 'flow matching')}
+    lines = {name: forward_paths(model) for name, model in fixed.items()}
     lines['nfdm-ot'] = record['runs'].of(data=data, seed=0, model='nfdm-ot')[0]['paths']
     axs = panels(lines, lambda i: f'C{i//8}')
     for i, x in enumerate(ends): axs[0].plot([], [], color=f'C{i}', label=f'x = ({x[0]:g}, {x[1]:g})')
@@ -183,7 +186,8 @@ def draw_quality(record):
     for ax, (data, mine) in zip(axs, measured.items()):
         for name, runs in mine.by('model', models).items():
             values = [best(runs, n)[1] for n in nfes]
-            ax.errorbar(nfes, list(map(mean, values)), list(map(stdev, values)), marker='o', ms=3, capsize=2, lw=1, label=name)
+            middle, spread = list(map(mean, values)), list(map(stdev, values))
+            ax.errorbar(nfes, middle, spread, marker='o', ms=3, capsize=2, lw=1, label=name)
         ax.axhline(mean(record['floor'][data]), color='k', ls=':', lw=1, label='other data')
         ax.set(title=data, xscale='log', yscale='log', xlabel='evaluations', xticks=nfes, xticklabels=nfes)
         ax.minorticks_off()

@@ -1,8 +1,8 @@
 """What all experiments share: options, jobs whose results are kept one by one, going on, tables.
 
-A script says what is particular to it: which models, what is measured of one, what the table shows. With `--show` it
-prints what the committed record says and measures nothing; `--results` is the folder of the record. What a record holds
-is not measured again: delete it to start afresh.
+A script says what is particular to it: which models, what is measured of one, what the table shows. With
+`--show` it prints what the committed record says and measures nothing; `--results` is the folder of the record.
+What a record holds is not measured again: delete it to start afresh.
 """
 import argparse, inspect, json, os, platform, shlex, sys, time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,7 +25,7 @@ def pm(values, form='.3f'):
 def parameters(model): return sum(p.numel() for p in model.parameters())
 
 def step_cost(make, name, first, rounds=5):
-    "Seconds per step of the trainer `make(name)` in units of `make(first)`: taken in turns, the best of some rounds."
+    "Seconds per step of the trainer `make(name)` in units of `make(first)`: in turns, the best of several."
     best = {}
     for _ in range(rounds):
         for kind in (first, name):
@@ -34,12 +34,6 @@ def step_cost(make, name, first, rounds=5):
             seconds = (time.perf_counter() - start)/trainer.iteration
             best[kind] = min(best.get(kind, seconds), seconds)
     return round(best[name]/best[first], 3)
-
-def solver_steps(nfe):
-    "Steps of each ODE solver that spend `nfe` evaluations, or one less. Heun's last step is Euler's."
-    steps = dict(euler=nfe, midpoint=nfe//2, heun=(nfe + 1)//2)
-    least = dict(euler=1, midpoint=1, heun=2)                       # one step of Heun is one of Euler
-    return {solver: n for solver, n in steps.items() if n >= least[solver]}
 
 class Runs(list):
     "What was measured: a dict for each run."
@@ -76,7 +70,7 @@ def hardware(device='cpu', threads=1):
     return f'{os.cpu_count()} cores of a {platform.machine()} CPU, {each} for each run'
 
 def parse(doc, options):
-    "The command line, from defaults: a tuple of numbers for any others, one of names for some of them, a dict for one."
+    "A command line from its defaults: a tuple stands for several, of the same names if they are names; a dict for one."
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--show', action='store_true', help='only print what the record says')
     parser.add_argument('--results', type=Path, default=here/'results', help='the folder of the record')
@@ -88,9 +82,13 @@ def parse(doc, options):
         choices = list(default) if isinstance(default, (tuple, dict)) and isinstance(first, str) else None
         if isinstance(default, dict): default = first
         read = lambda text, kind=type(first): None if text == 'inf' else kind(text)
-        parser.add_argument(f'--{name}', type=read, default=default, choices=choices, help=f'by default {default}',
-                            nargs='+' if isinstance(default, tuple) else None)
+        parser.add_argument(f'--{name}', type=read, default=default, choices=choices,
+                            nargs='+' if isinstance(default, tuple) else None, help=f'by default {default}')
     return vars(parser.parse_args())
+
+def numbers(result):
+    "What of it fits into a line."
+    return ', '.join(f'{k} {v:.4g}' for k, v in result.items() if isinstance(v, (int, float)))
 
 def call(f, values):
     "`f` with those of the values that it names."
@@ -99,19 +97,19 @@ def call(f, values):
 def work(measure, job, threads):
     "Do a job, in whatever process."
     torch.set_num_threads(threads)
-    return call(measure, job)
+    return call(measure, job | dict(job=job))
 
 def agree(record, new, where):
     "Put settings into a record; ends with a message if it was begun with others."
     for name, value in json.loads(json.dumps(new)).items():
         if isinstance(value, dict): agree(record.setdefault(name, {}), value, f'{where}, {name}')
         elif record.setdefault(name, value) != value:
-            sys.exit(f'{where}: begun with {name}={record[name]}, now {value}; expected the same, or other --results')
+            sys.exit(f'{where} was begun with {name}={record[name]}, not {value}; expected the same, or --results')
 
 class Experiment:
-    """What is measured of several jobs, and the record of it: a JSON file with a list of `runs` and what they share.
+    """What is measured of several jobs, and the record of it: a JSON file with `runs`, and what they share.
 
-    Decorators take in what a script says. Each function gets those of the options, and of its job, that it names.
+    A script says the rest by decorators. Each of its functions gets those options that it names.
     """
     def __init__(self,
         name, # of the record; options in braces are filled in
@@ -128,7 +126,7 @@ class Experiment:
         return f
 
     def fact(self, f):
-        "`f` measures something for all jobs, once, before them; it goes into the record under the name of `f`."
+        "`f` measures something once, before all jobs; the record has it under the name of `f`."
         self.facts.append(f)
         return f
 
@@ -138,7 +136,7 @@ class Experiment:
         return self.rows
 
     def override(self, f):
-        "`f` takes the place of the method of its name: `settings`, `jobs`, `pictures`, `report`, `pack` or `unpack`."
+        "`f` takes the place of the method of its name, such as `settings`, `jobs`, `pictures`, `report`."
         if not hasattr(self, f.__name__): raise AttributeError(f'an experiment has no {f.__name__}')
         setattr(self, f.__name__, f)
         return f
@@ -148,8 +146,9 @@ class Experiment:
         return {}
 
     def jobs(self, options):
-        "All combinations of the options that the key names, such as `seeds` for `seed`; the last varies fastest."
-        lists = {name: options[option] for option in options for name in self.key if option in (name, name + 's')}
+        "All combinations of what the key names, `seeds` for `seed`; the last option varies fastest."
+        named = {option: name for name in self.key for option in (name, name + 's')}
+        lists = {named[option]: values for option, values in options.items() if option in named}
         return [dict(zip(lists, values)) for values in product(*lists.values())]
 
     def pictures(self): "Draw something, when all is measured."
@@ -166,8 +165,11 @@ class Experiment:
         "What the file is to hold."
         return record
 
-    def path(self, **options): return self.folder/(self.name.format(**options).replace(':', '_') + '.json')
+    def path(self, **options):
+        return self.folder/(self.name.format(**options).replace(':', '_') + '.json')
+
     def load(self, **options): return self.unpack(json.loads(self.path(**options).read_text()))
+
     def save(self, record, options):
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path(**options), json.dumps(self.pack(record), indent=1, ensure_ascii=False) + '\n')
@@ -194,7 +196,7 @@ class Experiment:
             for future in as_completed(futures): yield futures[future], future.result()
 
     def run(self, options):
-        "Measure what the record lacks. It is written after every job, so that an interruption costs no more than one."
+        "Measure what the record lacks. It is written after every job: an interruption costs no more than one."
         start, path = time.time(), self.path(**options)
         record = self.load(**options) if path.exists() else dict(runs=Runs(), minutes=0.)
         agree(record, call(self.settings, options), path)
@@ -212,8 +214,7 @@ class Experiment:
             record['runs'].append({name: job[name] for name in self.key} | result)
             if before is not None: record['minutes'] = round(before + (time.time() - start)/60, 2)
             self.save(record, options)
-            numbers = [f'{name} {value:.4g}' for name, value in result.items() if isinstance(value, (int, float))]
-            print(', '.join(str(job[name]) for name in self.key) + ': ' + ', '.join(numbers), flush=True)
+            print(*(job[name] for name in self.key), numbers(result), sep=', ', flush=True)
         if jobs: call(self.pictures, options | dict(record=record))
         return record
 
