@@ -125,7 +125,7 @@ def check_type(
     kinds = [kind] if isinstance(kind, type) or get_origin(kind) in (Literal, tuple) else get_args(kind)
     whole = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value == int(value)
     for kind in kinds:
-        if get_origin(kind) is tuple and isinstance(value, (tuple, list)):
+        if get_origin(kind) is tuple and isinstance(value, (tuple, list)) and _length(kind) in (None, len(value)):
             return tuple(check_type(v, get_args(kind)[0], f'{name}[{i}]') for i, v in enumerate(value))
         if get_origin(kind) is Literal and value in get_args(kind): return value
         if kind is int and whole: return int(value)
@@ -134,10 +134,16 @@ def check_type(
         if kind in (bool, type(None)) and isinstance(value, kind): return value
     raise InputError(f'{name}={value!r}; expected {" or ".join(_words(kind) for kind in kinds)}')
 
+def _length(kind):
+    "How many elements a kind of tuple has; None for any number."
+    return None if Ellipsis in get_args(kind) else len(get_args(kind))
+
 def _words(kind):
     "A type in words."
     if get_origin(kind) is Literal: return ' or '.join(map(str, get_args(kind)))
-    if get_origin(kind) is tuple: return f'a list, each of its elements {_words(get_args(kind)[0])}'
+    if get_origin(kind) is tuple:
+        number = '' if _length(kind) is None else f' of {_length(kind)}'
+        return f'a list{number}, each of its elements {_words(get_args(kind)[0])}'
     known = {int: 'a whole number', float: 'a number', str: 'a string', bool: 'true or false', type(None): 'nothing'}
     return known[kind]
 

@@ -33,7 +33,7 @@ class ModelOptions(Options):
     attention:tuple[int, ...]|None=None # of unet: resolutions with attention
     fourier:tuple[int, ...]|None=None # of unet: exponents of Fourier features of the input
     terms:int=5 # of a separable transform
-    gamma:tuple[float, ...]=(-7., 4.) # -log SNR at the data end and (vp only) at the noise end
+    gamma:tuple[float, float]=(-7., 4.) # -log SNR at the data end and (vp only) at the noise end
     predictor:str|None=None # what the network predicts: v, noise, data, residual; for a bridge ends, target
     base:str|None=None # the base schedule: vp, ot, geometric; for a bridge brownian
 

@@ -291,7 +291,8 @@ def unchecked(
 )->Options: # the same values
     "Options as a command line may fill them in, wrong values and all; they are checked where they are used."
     kind = type(options)
-    plain = type(kind.__name__, (kind,), dict(__post_init__=lambda self: None, __doc__=kind.__doc__))
+    same = dict(__doc__=kind.__doc__, __module__=kind.__module__)              # where the comments are looked up
+    plain = type(kind.__name__, (kind,), dict(__post_init__=lambda self: None, **same))
     return dataclass(plain)(**vars(options))
 
 # what changes the defaults of others

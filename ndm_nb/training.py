@@ -66,7 +66,7 @@ class BoundModule(nn.Module):
 # %% ../nbs/20_training.ipynb #b6ae44fe
 @dataclass
 class TrainingOptions(Options):
-    "How to train. Raises `InputError` for values that cannot be."
+    "How to train."
     iterations:int|None=2500 # number of gradient steps, at least 1; none for no limit but the minutes
     minutes:float|None=None # end after so many minutes, if not before
     batch:int=128 # samples per gradient step, over all processes; at most as many as there are
@@ -77,7 +77,7 @@ class TrainingOptions(Options):
     ema:float=.998 # decay of the weight average, per iteration, in [0, 1)
     clip:float=10. # the largest norm of the gradient of the loss in bits/dim
     every:int=100 # iterations between validations
-    repeats:int=5 # passes over held-out data in an evaluation
+    repeats:int=5 # passes over the validation data
     seed:int=0 # of weights, batches, times and noise
     flip:bool=False # mirror every other image, at random?
     ramp:float=0. # share of the training run in which the factor of a penalty rises from 0 to 1, in [0, 1)

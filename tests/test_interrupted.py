@@ -1,18 +1,18 @@
-"""What interrupts a training, and what is left: kill -9, a full disk, a folder that cannot be written, damaged and foreign checkpoints."""
+"""What interrupts a training run, and what is left: kill -9, a full disk, a folder that cannot be written, damaged and foreign checkpoints."""
 import json, os, pickle, shutil, subprocess, sys
 from pathlib import Path
 import pytest, torch
-from ndm_nb import cli
-from ndm_nb.checkpoints import checkpoint_files, load_state
+from ndm_nb import train
+from ndm_nb.checkpoints import checkpoint_files, load_state, save_state
 
 small = '--compare none --width 16 --depth 1 --batch 32'.split()
 
 killer = """
 import json, os, random, signal, sys, time
-import sklearn.datasets, sklearn.model_selection, torch._dynamo, torch.func, matplotlib.pyplot, accelerate, tqdm.auto, safetensors.torch
+import sklearn.datasets, sklearn.model_selection, torch._dynamo, torch.func, matplotlib.pyplot, accelerate, tqdm.auto, safetensors.torch, tyro
 from torch.optim import swa_utils
 from ndm_nb.checkpoints import checkpoint_files, load_state
-from ndm_nb.cli import train_main
+from ndm_nb.train import train_main
 torch.set_num_threads(1)
 
 def start(*options):
@@ -46,7 +46,7 @@ print(json.dumps(seen))
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='forks processes')
 def test_killed_at_twenty_moments(tmp_path):
-    "No checkpoint is ever unreadable, and the end is that of a training that nobody killed, bit by bit."
+    "No checkpoint is ever unreadable, and the end is that of a training run that nobody killed, bit by bit."
     (tmp_path/'killer.py').write_text(killer)
     options = [*small, '--preset', 'nfdm', '--times', 'learned', '--iterations', '1200', '--every', '60', '--save', '20']
     done = subprocess.run([sys.executable, 'killer.py', *options], cwd=tmp_path, capture_output=True, text=True,
@@ -62,7 +62,7 @@ def test_killed_at_twenty_moments(tmp_path):
     assert (first/'model.safetensors').read_bytes() == (second/'model.safetensors').read_bytes()
     assert {p.name for p in first.iterdir()} == {p.name for p in second.iterdir()} and not checkpoint_files(second)
 
-def command(*options): cli.train_main([*small, '--iterations', '60', '--every', '20', '--save', '20', *map(str, options)])
+def command(*options): train.train_main([*small, '--iterations', '60', '--every', '20', '--save', '20', *map(str, options)])
 
 @pytest.fixture
 def fails(capsys):
@@ -77,13 +77,13 @@ def fails(capsys):
 @pytest.fixture
 def stopped(tmp_path, monkeypatch):
     "An unfinished run, stopped after 40 of its 60 iterations: its folder, and the name of its last checkpoint."
-    def report(*args):
+    def report(job):
         "As if somebody had pressed Ctrl-C at iteration 40, after its checkpoint."
         def log(entry):
             if entry['iteration'] == 60: raise KeyboardInterrupt
         return log
     with monkeypatch.context() as patch:
-        patch.setattr(cli, '_report', report)
+        patch.setattr(train, '_report', report)
         with pytest.raises(SystemExit, match='interrupted'): command('--out', tmp_path)
     partial = tmp_path/'digits-ndm-T10.partial'
     assert [p.name for p in checkpoint_files(partial)] == ['checkpoint-00000020.safetensors', 'checkpoint-00000040.safetensors']
@@ -126,7 +126,6 @@ def test_a_checkpoint_that_cannot_be_used(damage, message, tmp_path, monkeypatch
     if damage == 'cut': last.write_bytes(last.read_bytes()[:-1000])
     elif damage == 'pickle': last.write_bytes(pickle.dumps(Weights()))
     else:
-        from ndm_nb.checkpoints import save_state
         tensors, info = load_state(last)
         save_state(last, {k: torch.zeros(3, *v.shape[1:]) if k == 'model.predictor.net.head.weight' else v for k, v in tensors.items()}, info)
     assert message in fails('--out', tmp_path, '--resume') and not Path('surprise.txt').exists()
@@ -137,7 +136,7 @@ def test_a_checkpoint_that_cannot_be_used(damage, message, tmp_path, monkeypatch
 def test_work_is_not_thrown_away(tmp_path, fails, stopped):
     partial, last = stopped
     assert 'expected --resume to go on with it, or --overwrite' in fails('--out', tmp_path)
-    assert 'was begun with lr=default (now 0.02); expected the same options' in fails('--out', tmp_path, '--lr', '.02', '--resume')
+    assert 'was begun with lr=0.002 (now 0.02); expected the same options' in fails('--out', tmp_path, '--lr', '.02', '--resume')
     assert last.is_file()
     shutil.copytree(partial, tmp_path/'copy')
     command('--out', tmp_path, '--resume')

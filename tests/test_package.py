@@ -58,19 +58,29 @@ def test_other_names_are_none():
 
 def test_the_example_needs_two_lines_of_imports():
     blocks = re.findall(r'^```python\n(.*?)^```', (root/'README.md').read_text(encoding='utf-8'), re.S | re.M)
-    imports = [ast.unparse(node) for node in ast.walk(ast.parse('\n'.join(blocks))) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    assert len(imports) == 2 and imports[0] == 'import torch' and imports[1].startswith('from ndm_nb import ')
+    nodes = ast.walk(ast.parse('\n'.join(blocks)))
+    first, second = (ast.unparse(node) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
+    assert first == 'import torch' and second.startswith('from ndm_nb import ')
 
 # --- commands ---
 
-@pytest.mark.parametrize('command', ['ndm_train --preset nmd', 'ndm_train --T 0', 'ndm_train --device gpu0', 'ndm_train --lr fast',
-                                     'ndm_sample nowhere', 'ndm_sample', 'ndm_eval nowhere'])
-def test_a_slip_ends_with_one_line_and_a_status(command, tmp_path):
-    done = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode != 0 and 'Traceback' not in done.stderr
+def fails(command, folder):
+    "What a command says that must fail, without a traceback and without a trace."
+    done = subprocess.run(command.split(), cwd=folder, capture_output=True, text=True)
     print(done.stderr)
-    assert command.split()[0] in done.stderr.strip().splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
+    assert done.returncode != 0 and 'Traceback' not in done.stderr and not list(folder.iterdir())
+    return done.stderr
+
+@pytest.mark.parametrize('command', ['ndm_train --preset nmd', 'ndm_train --T 0', 'ndm_train --device gpu0',
+                                     'ndm_sample nowhere', 'ndm_eval nowhere'])
+def test_a_slip_ends_with_one_line_and_a_status(command, tmp_path):
+    name, *_, value = command.split()
+    line, = fails(command, tmp_path).splitlines()
+    assert line.startswith(f'{name}: ') and value in line
+
+@pytest.mark.parametrize('command, said', {'ndm_train --lr fast': 'Error parsing --lr', 'ndm_train --nosuch 3': '--nosuch',
+                                           'ndm_sample': 'Missing from ndm_sample'}.items())
+def test_what_cannot_be_parsed_ends_with_a_status(command, said, tmp_path): assert said in fails(command, tmp_path)
 
 def test_a_damaged_run_is_named(tmp_path):
     run, train = tmp_path/'runs'/'digits-ndm-T10', ['ndm_train', '--compare', 'none', '--iterations', '1']

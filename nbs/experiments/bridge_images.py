@@ -2,13 +2,14 @@
 
     python nbs/experiments/bridge_images.py                         # MNIST 2 -> 7: 20 minutes on a CPU
     python nbs/experiments/bridge_images.py --show                  # the table from the committed results
-    python nbs/experiments/bridge_images.py --data0 cifar10:cat --data1 cifar10:dog --device cuda    # with FID
+    python nbs/experiments/bridge_images.py --data0 cifar10:cat --data1 cifar10:dog --device cuda   # FID
 
-Both presets get equal minutes. For digits, a small classifier that was trained on all of MNIST (images.py) says which share
-of the translated test images it reads as the target, beside the share of real ones; for colour images it is FID to the
-training images of the target, of results and of sources. Each result is also compared with its own source: the root mean
-square distance of pixels, beside that from the sources of others, and the linear correlation. NDM_DATA is the folder in
-which the data lie (or --data_root). Runs are left in --out.
+Both presets get equal minutes. For digits, a small classifier that was trained on all of MNIST (images.py)
+says which share of the translated test images it reads as the target, beside the share of real ones; for
+colour images it is FID to the training images of the target, of results and of sources. Each result is also
+compared with its own source: the root mean square distance of pixels, beside that from the sources of others,
+and the linear correlation. NDM_DATA is the folder in which the data lie (or --data_root). Runs are left in
+--out.
 """
 from functools import cache
 import matplotlib.pyplot as plt
@@ -126,8 +127,8 @@ def table(record):
 @bridge.override
 def report(record):
     "With what it is about."
-    yield (f"{record['data1']} -> {record['data0']}; {origin(record)}; {record['minutes_each']:g} minutes of training "
-           f"each, {record['minutes']} in all")
+    budget = f"{record['minutes_each']:g} minutes of training each, {record['minutes']} in all"
+    yield f"{record['data1']} -> {record['data0']}; {origin(record)}; {budget}"
     yield table(record)
 
 if __name__ == '__main__':

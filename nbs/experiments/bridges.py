@@ -1,14 +1,15 @@
-"""Bridges in the plane: what a learned one does if it is let, what the energy of its paths is good for, obstacles.
+"""Bridges in the plane: what a learned one does if it is let, what the energy of its paths does, obstacles.
 
     python nbs/experiments/bridges.py                # 40 minutes on one CPU core
     python nbs/experiments/bridges.py --show         # the tables from the committed results
 
-`rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in the
-middle as the obstacle; `straits` from a small ring on the left to two moons on the right, with a disc, a wall or a
-ship in between. All pairs are random, both ends are predicted, and all models have the same networks, two minutes
-of training, and the bound as their loss, to which the energy of the path and the cost of the obstacle are added.
-Samples are drawn from the SDE (200 steps of Euler-Maruyama) and the ODE (50 of Heun) for 10,000 new sources, and
-compared with 10,000 test points of the target. The margin and the weights were chosen with seed 0 of `rings`.
+`rings` leads from eight Gaussians to two moons around them (three times as large), with a disc of radius 1 in
+the middle as the obstacle; `straits` from a small ring on the left to two moons on the right, with a disc, a
+wall or a ship in between. All pairs are random, both ends are predicted, and all models have the same
+networks, two minutes of training, and the bound as their loss, to which the energy of the path and the cost
+of the obstacle are added. Samples are drawn from the SDE (200 steps of Euler-Maruyama) and the ODE (50 of
+Heun) for 10,000 new sources, and compared with 10,000 test points of the target. The margin and the weights
+were chosen with seed 0 of `rings`.
 """
 import json
 from typing import NamedTuple
@@ -65,17 +66,20 @@ class Model(NamedTuple):
     told:str='' # which obstacle it is told of
     seeds:int=1
 
-constants = dict(delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3),
-                 batch=256, lr=3e-3, energy=.3, weight=3000., margin=.5)
+constants = dict(
+    delta=.1, tau=.5, terms=5, bridge=dict(width=96, depth=2), predictor=dict(width=128, depth=3),
+    batch=256, lr=3e-3, energy=.3, weight=3000., margin=.5)
 obstacles = dict(
     rings=dict(disc=Disc((0., 0.), 1.)),
     straits=dict(disc=Disc((0., 0.), .8), wall=Wall(0., (-.5, .5), .4), ship=Ship((0., 3.), (0., -3.), .8)))
 models = dict(
-    rings={'Brownian': Model(False), 'learned': Model(True),
-           'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', seeds=3)},
-    straits={'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', seeds=3),
-             'learned, energy, wall': Model(True, 1., 'wall'), 'learned, energy, ship': Model(True, 1., 'ship')})
-solvers = dict(euler_maruyama=200, heun=50)
+    rings={
+        'Brownian': Model(False), 'learned': Model(True), 'learned, energy': Model(True, 1., seeds=3),
+        'learned, energy, disc': Model(True, 1., 'disc', 3)},
+    straits={
+        'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', 3),
+        'learned, energy, wall': Model(True, 1., 'wall'), 'learned, energy, ship': Model(True, 1., 'ship')})
+solvers, pictured = dict(euler_maruyama=200, heun=50), 'euler_maruyama'
 experiment = Experiment('bridges', key=('data', 'model', 'seed'))
 
 def sets(data, n, seed):
@@ -90,8 +94,8 @@ def settings(seconds): return dict(settings=constants | dict(seconds=seconds))
 @experiment.fact
 def floor():
     "The distance of two sets of 10,000 targets."
-    def targets(data, seed): return sets(data, 10_000, seed)[0]
-    return {data: [distance(targets(data, seed), targets(data, 2)) for seed in (10, 11, 12)] for data in obstacles}
+    def low(data, seed): return distance(sets(data, 10_000, seed)[0], sets(data, 10_000, 2)[0])
+    return {data: [low(data, seed) for seed in (10, 11, 12)] for data in obstacles}
 
 @experiment.override
 def jobs():
@@ -116,28 +120,31 @@ def run(data, model, seed, seconds):
     cost = obstacles[data][kind.told].cost(constants['margin']) if kind.told else None
     penalty = path_cost(cost, constants['weight'], kind.energy*constants['energy']) if kind.energy else None
     train, valid, test = (pair_up(*sets(data, n, s)) for n, s in ((50_000, 0), (2_000, 1), (10_000, 2)))
-    trainer = Trainer(net, BridgeBound(ImportanceTime()), train, valid, penalty=penalty, iterations=None,
-                      minutes=seconds/60, every=1000, repeats=1, seed=seed, batch=constants['batch'], lr=constants['lr'])
+    budget = dict(iterations=None, minutes=seconds/60, every=1000, repeats=1)
+    trainer = Trainer(net, BridgeBound(ImportanceTime()), train, valid, penalty=penalty, seed=seed,
+                      batch=constants['batch'], lr=constants['lr'], **budget)
     trainer.fit(progress=False)
     result = dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration,
-                  bits_per_dim=evaluate(net, BridgeBound(), test, repeats=2)['total'], samples={}, entering={}, cost={})
-    for solver in solvers: judge(result, net, data, test, solver, seed)
-    return result
+                  bits_per_dim=evaluate(net, BridgeBound(), test, repeats=2)['total'])
+    return result | judge(net, data, test, seed)
 
-def judge(result, model, data, test, solver, seed):
-    "Put what is measured of the samples of a solver into the result."
-    target, source = test.unbind(1)
-    torch.manual_seed(seed)
-    x, way = sample_bridge(model, source, solvers[solver], solver, trajectory=True)
-    result['samples'][solver] = dict(sw=distance(x, target), moved=(x - source).square().sum(1).mean().item())
-    for name, obstacle in obstacles[data].items():
-        cost = obstacle.cost()
-        mean = torch.stack([cost(z, t.expand(len(z))) for t, z in zip(*way)]).mean().item()
-        result['entering'].setdefault(name, {})[solver] = share_entering(way, cost)
-        result['cost'].setdefault(name, {})[solver] = mean
-    if solver == 'euler_maruyama' and seed == 0:
-        paths = way.z[::8, :60].double().mul(100).round().div(100).tolist()
-        result['paths'] = json.dumps(paths, separators=(',', ':'))                # in one line
+def judge(model, data, test, seed):
+    "What is measured of the samples of each solver, and of the obstacles on their way."
+    result, (target, source) = dict(samples={}, entering={}, cost={}), test.unbind(1)
+    for solver, steps in solvers.items():
+        torch.manual_seed(seed)
+        x, way = sample_bridge(model, source, steps, solver, trajectory=True)
+        moved = (x - source).square().sum(1).mean().item()
+        result['samples'][solver] = dict(sw=distance(x, target), moved=moved)
+        for name, obstacle in obstacles[data].items():
+            cost = obstacle.cost()
+            mean = torch.stack([cost(z, t.expand(len(z))) for t, z in zip(*way)]).mean().item()
+            result['entering'].setdefault(name, {})[solver] = share_entering(way, cost)
+            result['cost'].setdefault(name, {})[solver] = mean
+        if solver == pictured and seed == 0:
+            paths = way.z[::8, :60].double().mul(100).round().div(100).tolist()
+            result['paths'] = json.dumps(paths, separators=(',', ':'))                  # in one line
+    return result
 
 def told(data, name):
     "The obstacle that a model is told of; the first one, if of none."
@@ -147,14 +154,15 @@ def told(data, name):
 def table(record, data):
     "Mean ± standard deviation over seeds."
     for name, runs in record['runs'].of(data=data).by('model', models[data]).items():
-        row, (sde, ode) = dict(model=name), solvers
+        row, samples, sde = dict(model=name), runs.get('samples'), pictured
         for what in obstacles[data]:
-            row[f'SDE, enter the {what}'] = pm([100*share[what][sde] for share in runs.get('entering')], '.1f') + ' %'
-        samples = runs.get('samples')
-        row |= {'SDE, cost': pm([cost[told(data, name)][sde] for cost in runs.get('cost')], '.5f'),
-                'SDE, SW': pm([s[sde]['sw'] for s in samples]), 'ODE, SW': pm([s[ode]['sw'] for s in samples]),
-                'moved²': pm([s[sde]['moved'] for s in samples], '.1f')}
-        yield row | {'bound, bits/dim': runs.pm('bits_per_dim'), 'iterations': f"{int(runs.mean('iterations')):,}"}
+            shares = [100*r['entering'][what][sde] for r in runs]
+            row[f'SDE, enter the {what}'] = f'{pm(shares, ".1f")} %'
+        row['SDE, cost'] = pm([r['cost'][told(data, name)][sde] for r in runs], '.5f')
+        row['SDE, SW'], row['ODE, SW'] = (pm([s[solver]['sw'] for s in samples]) for solver in solvers)
+        row['moved²'] = pm([s[sde]['moved'] for s in samples], '.1f')
+        row['bound, bits/dim'] = runs.pm('bits_per_dim')
+        yield row | dict(iterations=f"{int(runs.mean('iterations')):,}")
 
 @experiment.override
 def report(record):

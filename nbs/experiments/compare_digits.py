@@ -64,7 +64,7 @@ def best(runs, names):
     return min(names, key=lambda name: runs.of(model=name).mean('valid'))
 
 def short(record):
-    "Bits/dim of the kinds of model, each with the predictor that does better in validation; a Markdown table."
+    "Bits/dim of each kind of model with the predictor that does better in validation; a Markdown table."
     def row(kind):
         bits = {steps_name(T): runs.of(model=best(runs, (kind, f'{kind}, noise'))).pm('total')
                 for T, runs in record['runs'].by('T').items()}

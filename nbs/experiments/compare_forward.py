@@ -5,9 +5,9 @@
     python nbs/experiments/compare_forward.py --show                 # the table from the committed results
 
 At equal iterations and at equal seconds: the nearest rivals also get as many iterations as fit into the time
-that `nfdm` needs for its own, by the cost of a training step, which is measured first. Points in the plane are
-also judged by the exact likelihood of the generative ODE. `vdm, fixed γ` is the preset `ddpm` in continuous
-time, with γ a straight line; `vdm, learned γ` is the preset `vdm`.
+that `nfdm` needs for its own, by the cost of a training step, which is measured first. Points in the plane
+are also judged by the exact likelihood of the generative ODE. `vdm, fixed γ` is the preset `ddpm` in
+continuous time, with γ a straight line; `vdm, learned γ` is the preset `vdm`.
 """
 import math, os
 from collections.abc import Callable
@@ -135,7 +135,8 @@ def table(record, data):
             row = {'at equal': equal, 'model': name, 'iterations': f"{mine[0]['iterations']:,}"}
             row['seconds'] = f"{mine.mean('seconds'):.0f}"
             if suites[data].entropy:
-                row |= {'bound, nats': mine.pm('total', unit=2*math.log(2)), 'exact NLL, nats': mine.pm('nll')}
+                row['bound, nats'] = mine.pm('total', unit=2*math.log(2))
+                row['exact NLL, nats'] = mine.pm('nll')
             else:
                 row['bound, bits/dim'] = mine.pm('total')
                 row |= {term: f'{mine.mean(term):.3f}' for term in ('reconstruction', 'diffusion', 'prior')}

@@ -3,11 +3,11 @@
     python nbs/experiments/dynamic_ot.py --seeds 0     # two data sets: about seven minutes on one CPU core
     python nbs/experiments/dynamic_ot.py --show        # the tables from the committed results
 
-Unrestricted models, with no penalty and an equal number of iterations, and one whose reverse process is straight
-by construction. For 2,000 noises the generative ODE is solved (rk4, 50 steps), and the assignment problem exactly.
-If a model's map is an optimal transport, its own pairs are the optimal ones for every set of noises: the controls
-`exact map` (a gradient of a convex function, untrained) and `random pairs` (the samples of vp, shuffled) show what
-the measure says of both.
+Unrestricted models, with no penalty and an equal number of iterations, and one whose reverse process is
+straight by construction. For 2,000 noises the generative ODE is solved (rk4, 50 steps), and the assignment
+problem exactly. If a model's map is an optimal transport, its own pairs are the optimal ones for every set of
+noises: the controls `exact map` (a gradient of a convex function, untrained) and `random pairs` (the samples
+of vp, shuffled) show what the measure says of both.
 """
 import torch
 from ndm_nb.continuous import ContinuousBound
@@ -54,7 +54,7 @@ class Restricted(Unrestricted):
     def bound(self): return StraightBound()
     def sample(self, model, noise, solver): return sample_straight(model, noise)
     def more(self, test, noise, x):
-        "Its cost over that of an optimal transport to the data, and how far it is from one, in stds of the data."
+        "Its cost over that of optimal transport to the data, and how far it is from it, in stds."
         y, other = test[:len(x)].double(), test[len(x):2*len(x)].double()
         first, second = y[match(noise, y)[0]], other[match(noise, other)[0]]
         return dict(cost_to_data=transport_cost(noise, x).item()/optimal_transport_cost(noise, y).item(),
@@ -71,8 +71,8 @@ dynamic_ot = Experiment('dynamic_ot', key=('data', 'model', 'seed'))
 
 @dynamic_ot.override
 def settings():
-    options = {name: model.options for name, model in models.items()}
-    return dict(settings=Unrestricted.training, straight=Restricted.training, options=predictor, models=options)
+    return dict(settings=Unrestricted.training, straight=Restricted.training, options=predictor,
+                models={name: model.options for name, model in models.items()})
 
 @dynamic_ot.fact
 def floor(): return floor_of(sets)
@@ -96,7 +96,7 @@ def run(data, model, seed):
     trainer.fit(progress=False)
     noise = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
     x = kind.sample(net, noise, 'heun')                         # many for the distribution,
-    few, own = noise[:2000], kind.sample(net, noise[:2000], 'rk4')              # some more exactly for the pairs
+    few, own = noise[:2000], kind.sample(net, noise[:2000], 'rk4')      # some more exactly for the pairs
     return dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration,
                 bits_per_dim=evaluate(net, kind.measured, splits.test, repeats=1)['total'],
                 sw=distance(x, splits.test), **pairs(few, own), **kind.more(splits.test, few, own))
@@ -118,9 +118,9 @@ def table(record, data):
 def in_words(record, data):
     "The restricted model against the data."
     runs = record['runs'].of(data=data, model='restricted')
-    return (f"{data}, restricted: cost / optimal cost to the data {runs.pm('cost_to_data')}; distance of its map "
-            f"from the optimal matching {runs.pm('from_optimal')} stds, of two such matchings from each other "
-            f"{runs.pm('from_optimal_floor')}; SW between sets of data {pm(record['floor'][data])}")
+    return (f"{data}, restricted: cost / optimal cost to the data {runs.pm('cost_to_data')}; distance of its "
+            f"map from the optimal matching {runs.pm('from_optimal')} stds, of two such matchings from each "
+            f"other {runs.pm('from_optimal_floor')}; SW between sets of data {pm(record['floor'][data])}")
 
 @dynamic_ot.override
 def report(record):

@@ -3,19 +3,19 @@
     python nbs/experiments/few_steps.py           # three data sets, three seeds: 45 minutes on one CPU core
     python nbs/experiments/few_steps.py --show    # the tables from the committed results
 
-Ordinary diffusion, flow matching with random and with matched pairs, and NFDM-OT. All have the same network as
-predictor and are trained on the bound in continuous time, with times by importance. `minibatch OT` pairs the data
-of a batch with its noise by the optimal assignment (arXiv 2302.00482), after which the loss is no bound; the bound
-that is reported is that of the model it leaves. `nfdm-ot` adds the curvature of the trajectories to the loss.
-Samples are judged against 10,000 test points (MMD: 1,000) by the best of Euler, midpoint and Heun at an equal
-number of evaluations; a method that cannot spend them all spends fewer.
+Ordinary diffusion, flow matching with random and with matched pairs, and NFDM-OT. All have the same network
+as predictor and are trained on the bound in continuous time, with times by importance. `minibatch OT` pairs
+the data of a batch with its noise by the optimal assignment (arXiv 2302.00482), after which the loss is no
+bound; the bound that is reported is that of the model it leaves. `nfdm-ot` adds the curvature of the
+trajectories to the loss. Samples are judged against 10,000 test points (MMD: 1,000) by the best of Euler,
+midpoint and Heun at an equal number of evaluations; a method that cannot spend them all spends fewer.
 
-The budget is wall-clock time, so a busy machine changes how far a model comes; the number of iterations is in the
-record. The penalty is computed in one batch of eight, so that a minute has more than twice as many steps as with
-a penalty in each. Weight and share were chosen with seed 0 by two evaluations: first the weight 0.1 in every batch
-(from 0.03, 0.1 and 0.3, on the checkerboard, with a larger network); then, on eight Gaussians, 0.1 in one batch of
-four (also with a larger network for the forward process, or batches of 512), and 0.05 and 0.025 in one of eight;
-the last two on the checkerboard as well. 0.05 in one of eight was best on both.
+The budget is wall-clock time, so a busy machine changes how far a model comes; the number of iterations is in
+the record. The penalty is computed in one batch of eight, so that a minute has more than twice as many steps
+as with a penalty in each. Weight and share were chosen with seed 0 by two evaluations: first the weight 0.1
+in every batch (from 0.03, 0.1 and 0.3, on the checkerboard, with a larger network); then, on eight Gaussians,
+0.1 in one batch of four (also with a larger network for the forward process, or batches of 512), and 0.05 and
+0.025 in one of eight; the last two on the checkerboard as well. 0.05 in one of eight was best on both.
 """
 from typing import NamedTuple
 import matplotlib.pyplot as plt
@@ -36,7 +36,7 @@ from ndm_nb.transport import straightness, transport_cost
 from harness import Experiment, mean, origin, parameters, pm, stdev
 
 class PairedBound(ContinuousBound):
-    "The integrand of the bound with each x of a batch paired with one of its noises by the optimal assignment."
+    "The integrand of the bound, with each x of a batch and its noise paired by the optimal assignment."
     def __call__(self, model, x):
         t, noise, path = self.sampler(len(x), x), torch.randn_like(x), model.forward_process(x)
         q, g = path.flow(t), model.volatility(t)
@@ -61,7 +61,7 @@ models = {
     'minibatch OT': Model(dict(preset='flow_matching'), PairedBound),
     'nfdm-ot': Model(dict(preset='nfdm', base='ot', terms=2), weight=.05, small=True)}
 sets, nfes = ('checkerboard', 'eight_gaussians', 'two_moons'), (1, 2, 4, 12)
-ends = [[-1., -1.], [1., 1.]]        # where the pictured forward paths start: corners of squares of the checkerboard
+ends = [[-1., -1.], [1., 1.]]                # where the pictured forward paths start: corners of squares
 few_steps = Experiment('few_steps', key=('data', 'model', 'seed'))
 
 @few_steps.override
@@ -69,8 +69,8 @@ def settings(seconds):
     "All of them, under one name."
     weights = {name: model.weight for name, model in models.items() if model.weight}
     options = {name: model.options for name, model in models.items()}
-    return dict(settings=dict(**training, seconds=seconds, predictor=predictor, models=options, weights=weights,
-                              share=share))
+    told = dict(seconds=seconds, predictor=predictor, models=options, weights=weights, share=share)
+    return dict(settings=training | told)
 
 def distance(x, y):
     "Sliced Wasserstein, along directions that are always the same."
@@ -78,7 +78,8 @@ def distance(x, y):
 
 def floor_of(names):
     "The distance of two sets of 10,000 data points: what perfect samples would reach."
-    return {name: [distance(toy(name, 10_000, seed), dataset(name).test) for seed in (100, 101, 102)] for name in names}
+    def low(name, seed): return distance(toy(name, 10_000, seed), dataset(name).test)
+    return {name: [low(name, seed) for seed in (100, 101, 102)] for name in names}
 
 @few_steps.fact
 def floor(): return floor_of(sets)
@@ -91,12 +92,14 @@ def run(data, model, seed, seconds):
     net = build(event=(2,), **predictor, **kind.options)
     if kind.small: net.forward_process.net = MLP((2,), 2*kind.options['terms'], width=64, depth=1, time=False)
     penalty = curvature(kind.weight, share=share) if kind.weight else None
-    trainer = Trainer(net, kind.bound(ImportanceTime()), splits.train, splits.valid, penalty=penalty, seed=seed,
-                      iterations=None, minutes=seconds/60, **training)
+    bound = kind.bound(ImportanceTime())
+    trainer = Trainer(net, bound, splits.train, splits.valid, penalty=penalty, seed=seed, iterations=None,
+                      minutes=seconds/60, **training)
     trainer.fit(progress=False)
     noise = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
-    return dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration, weight=kind.weight,
-                parameters=parameters(net), **judge(net, splits.test, noise), **(pictured(net) if seed == 0 else {}))
+    result = dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration, weight=kind.weight,
+                  parameters=parameters(net), **judge(net, splits.test, noise))
+    return result | (pictured(net) if seed == 0 else {})
 
 def judge(model, test, noise):
     "Everything that is measured of a trained model."
@@ -119,7 +122,7 @@ def pictured_noise():
 
 @torch.no_grad()
 def forward_paths(model):
-    "First coordinates of z_t from the points of `ends`, with the same 8 noises for both, at 21 times from 1 to 0."
+    "First coordinates of z_t from each of `ends`, with the same 8 noises, at 21 times from 1 to 0."
     points, noise = torch.tensor(ends).repeat_interleave(8, 0), pictured_noise()[1].repeat(2, 1)
     path = model.forward_process(points)
     return torch.stack([path(t.repeat(16)).sample(noise)[:, 0] for t in time_grid(20)]).T

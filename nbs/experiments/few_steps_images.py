@@ -1,14 +1,14 @@
 """Few steps on images: flow matching, NFDM and NFDM-OT after equal seconds of training.
 
-    python nbs/experiments/few_steps_images.py                                # ten minutes each, on one CPU core
+    python nbs/experiments/few_steps_images.py                                # half an hour on one CPU core
     python nbs/experiments/few_steps_images.py --data cifar10 --device cuda   # on a GPU, with FID
     python nbs/experiments/few_steps_images.py --show                         # from the committed results
 
-All start from the straight lines of flow matching and have the same U-Net as predictor; times are drawn by importance.
-Samples from the same noise are judged by the best of Euler, midpoint and Heun at an equal number of evaluations. For MNIST
-the distance is the Fréchet distance of the features of a small classifier (images.py): it compares with itself only. For
-CIFAR-10 it is FID to the training images. NDM_DATA is the folder in which the data lie (or --data_root). Runs are left in
---out.
+All start from the straight lines of flow matching and have the same U-Net as predictor; times are drawn by
+importance. Samples from the same noise are judged by the best of Euler, midpoint and Heun at an equal number
+of evaluations. For MNIST the distance is the Fréchet distance of the features of a small classifier
+(images.py): it compares with itself only. For CIFAR-10 it is FID to the training images. NDM_DATA is the
+folder in which the data lie (or --data_root). Runs are left in --out.
 """
 from ndm_nb.sampling import solvers_at
 from images import bits, draw_grids, judges, load, options, sampled, train
@@ -34,8 +34,10 @@ def run(model, data, minutes, nfes, n, seed, data_root, out, device, job):
     "Train one model; its figures, and the distances of its samples."
     name, judge = run_name(data, model), judges[data](data_root, device)
     figures = train(model, name, job, data=data, times='importance', minutes=minutes, **models[model])
-    def distance(solver, steps): return judge.distance(sampled(name, out, device, n, steps, solver, seed)[0])
-    found = {str(nfe): {solver: distance(solver, steps) for solver, steps in solvers_at(nfe).items()} for nfe in nfes}
+    def distances(nfe):
+        return {solver: judge.distance(sampled(name, out, device, n, steps, solver, seed)[0])
+                for solver, steps in solvers_at(nfe).items()}
+    found = {str(nfe): distances(nfe) for nfe in nfes}
     return dict(curvature=load(name, out, device)[1].objective.curvature or 0., **figures, distance=found)
 
 def best(r, nfe):
@@ -66,8 +68,8 @@ def table(record):
 @few_steps.override
 def report(record):
     "With the floor, below which no distance can be expected."
-    yield (f"{origin(record)}; {record['minutes_each']:g} minutes of training each, {record['minutes']} in all; "
-           f"distance of other real images {record['floor']:.2f}")
+    budget = f"{record['minutes_each']:g} minutes of training each, {record['minutes']} in all"
+    yield f"{origin(record)}; {budget}; distance of other real images {record['floor']:.2f}"
     yield table(record)
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 """What all experiments share: options, jobs whose results are kept one by one, going on, tables.
 
 A script says what is particular to it: which models, what is measured of one, what the table shows. With
-`--show` it prints what the committed record says and measures nothing; `--results` is the folder of the record.
-What a record holds is not measured again: delete it to start afresh.
+`--show` it prints what the committed record says and measures nothing; `--results` is the folder of the
+record. What a record holds is not measured again: delete it to start afresh.
 """
 import argparse, inspect, json, os, platform, shlex, sys, time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -70,7 +70,7 @@ def hardware(device='cpu', threads=1):
     return f'{os.cpu_count()} cores of a {platform.machine()} CPU, {each} for each run'
 
 def parse(doc, options):
-    "A command line from its defaults: a tuple stands for several, of the same names if they are names; a dict for one."
+    "A command line from its defaults: a tuple means several, of the same names if it has names; a dict, one."
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--show', action='store_true', help='only print what the record says')
     parser.add_argument('--results', type=Path, default=here/'results', help='the folder of the record')
@@ -104,7 +104,7 @@ def agree(record, new, where):
     for name, value in json.loads(json.dumps(new)).items():
         if isinstance(value, dict): agree(record.setdefault(name, {}), value, f'{where}, {name}')
         elif record.setdefault(name, value) != value:
-            sys.exit(f'{where} was begun with {name}={record[name]}, not {value}; expected the same, or --results')
+            sys.exit(f'{where} has {name}={record[name]}, not {value}; expected the same, or other --results')
 
 class Experiment:
     """What is measured of several jobs, and the record of it: a JSON file with `runs`, and what they share.
@@ -159,7 +159,7 @@ class Experiment:
 
     def unpack(self, file):
         "The record that a file holds."
-        return file | dict(runs=Runs(file['runs']))
+        return file | (dict(runs=Runs(file['runs'])) if 'runs' in file else {})
 
     def pack(self, record):
         "What the file is to hold."
@@ -172,7 +172,8 @@ class Experiment:
 
     def save(self, record, options):
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path(**options), json.dumps(self.pack(record), indent=1, ensure_ascii=False) + '\n')
+        text = json.dumps(self.pack(record), indent=1, ensure_ascii=False)
+        write_atomically(self.path(**options), text + '\n')
 
     def picture(self, name):
         "Where a picture goes: to those of the site, unless the record is elsewhere, too."
@@ -193,18 +194,21 @@ class Experiment:
             return
         with ProcessPoolExecutor(self.processes, mp_context=get_context('spawn')) as pool:
             futures = {pool.submit(work, self.do, job, self.threads): job for job in jobs}
-            for future in as_completed(futures): yield futures[future], future.result()
+            try:
+                for future in as_completed(futures): yield futures[future], future.result()
+            finally: pool.shutdown(cancel_futures=True)
 
     def run(self, options):
-        "Measure what the record lacks. It is written after every job: an interruption costs no more than one."
+        "Measure what the record lacks, and write it after every job: an interruption costs no more than one."
         start, path = time.time(), self.path(**options)
-        record = self.load(**options) if path.exists() else dict(runs=Runs(), minutes=0.)
+        record = self.load(**options) if path.exists() else {}
         agree(record, call(self.settings, options), path)
         torch.set_num_threads(self.threads)
         for fact in self.facts:
             if fact.__name__ in record: continue
             record[fact.__name__] = call(fact, options)
             self.save(record, options)
+        if 'runs' not in record: record |= dict(minutes=0., runs=Runs())
         held = {tuple(r[name] for name in self.key) for r in record['runs']}
         jobs = [options | job for job in call(self.jobs, options | dict(options=options, record=record))]
         jobs = [job for job in jobs if tuple(job[name] for name in self.key) not in held]

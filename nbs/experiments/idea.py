@@ -1,6 +1,6 @@
-"""The picture of the front page: a fixed and a learned forward process side by side. Two minutes on two CPU cores.
+"""The picture of the front page: a fixed and a learned forward process side by side.
 
-    python nbs/experiments/idea.py
+    python nbs/experiments/idea.py      # two minutes on two CPU cores
 """
 import matplotlib.pyplot as plt
 import torch

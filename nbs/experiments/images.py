@@ -19,8 +19,9 @@ options = dict(
     out='runs') # where the runs go
 
 def train(preset, name, job, **given):
-    "The figures of a run, which is trained unless it is there already; validated once, at the end."
+    "The figures of a run, which is trained unless it is there already."
     told = given | {option: job[option] for option in options if job[option] != ''}
+    if told.get('minutes'): told['every'] = 100_000                 # no validations while the clock runs
     return ndm_train(preset, compare='none', name=name, resume=True, **told)[preset]
 
 def bits(r): return {'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}"}
@@ -30,7 +31,7 @@ def load(name, out, device): return load_run(Path(out)/name, parse_device(device
 
 @cache
 def sampled(name, out, device, n, steps, solver, seed):
-    "Samples of a run, for a bridge from the first test images of its source; and the evaluations that one takes."
+    "Samples of a run, for a bridge from the first test images; and the evaluations that one takes."
     model, config = load(name, out, device)
     source = config.task.sources(config.task.splits().test, n)
     return sample_many(model, config, n if source is None else len(source), steps, solver, 250, seed, source)

@@ -1,12 +1,13 @@
 """NDM against DDPM on MNIST, with the same predictor: bound, distance of the samples from the data, samples.
 
     python nbs/experiments/mnist.py                              # T = 10, about 16 minutes on two CPU cores
-    python nbs/experiments/mnist.py --T 10 1000 --minutes 10     # on a GPU: each model for ten minutes, at each T
+    python nbs/experiments/mnist.py --T 10 1000 --minutes 10     # on a GPU, for ten minutes each
     python nbs/experiments/mnist.py --show                       # the table from the committed results
 
-NDM_DATA is the folder in which MNIST lies (or --data_root). The distance is the Fréchet distance of FID, but of the 64
-features of a small classifier that is trained on MNIST first (images.py): it compares with itself only. Without --minutes
-or --iterations, runs are as long as the settings `mnist` have it. They are left in --out.
+NDM_DATA is the folder in which MNIST lies (or --data_root). The distance is the Fréchet distance of FID, but
+of the 64 features of a small classifier that is trained on MNIST first (images.py): it compares with itself
+only. Without --minutes or --iterations, runs are as long as the settings `mnist` have it. They are left in
+--out.
 """
 import os
 from images import draw_grids, judges, options, reader, sampled, train
@@ -51,8 +52,9 @@ def table(record):
     for r in record['runs']:
         row = dict(T=r['T'], model=r['model'])
         row |= {term: f'{r[term]:.3f}' for term in ('reconstruction', 'diffusion', 'prior')}
-        row |= {'total, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}", 'distance': f"{r['distance']:.1f}"}
-        yield row | dict(parameters=f"{r['parameters']:,}", iterations=r['iterations'], seconds=f"{r['seconds']:.0f}")
+        row['total, bits/dim'] = f"{r['total']:.3f} ± {r['stderr']:.3f}"
+        row |= dict(distance=f"{r['distance']:.1f}", parameters=f"{r['parameters']:,}")
+        yield row | dict(iterations=r['iterations'], seconds=f"{r['seconds']:.0f}")
 
 @mnist.override
 def report(record):

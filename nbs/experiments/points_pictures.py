@@ -1,6 +1,6 @@
 """How a learned forward process moves the checkerboard, and how three models travel between data and noise.
 
-    python nbs/experiments/points_pictures.py     # some minutes on one CPU core; writes two pictures to nbs/images
+    python nbs/experiments/points_pictures.py     # some minutes on one CPU core; writes to nbs/images
 """
 import matplotlib.pyplot as plt
 import torch
@@ -17,7 +17,8 @@ def train(name, board, iterations=3000):
     "A trained model."
     torch.manual_seed(0)
     model = build(name, (2,), width=128)
-    trainer = Trainer(model, bound_for(None, 'importance'), board.train, board.valid, iterations=iterations, batch=256, every=500)
+    bound, options = bound_for(None, 'importance'), dict(iterations=iterations, batch=256, every=500)
+    trainer = Trainer(model, bound, board.train, board.valid, **options)
     trainer.fit(name=name)
     print(f'{name}: {trainer.best:.3f} bits/dim in validation', flush=True)
     return model.eval()
@@ -59,7 +60,8 @@ def trajectories(trained, x, path, n=40):
             ax.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect='equal')
         column[0].set_title(models[name])
         column[1].set_xlabel('$z_1$')
-    for ax, label in zip(axs[:, 0], ('forward, noise fixed', 'generative ODE')): ax.set_ylabel(label + '\n$z_2$')
+    axs[0, 0].set_ylabel('forward, noise fixed\n$z_2$')
+    axs[1, 0].set_ylabel('generative ODE\n$z_2$')
     axs[0, 0].legend(fontsize=7)
     fig.savefig(path, dpi=100)
 

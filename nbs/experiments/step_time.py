@@ -1,15 +1,16 @@
 """What a training step costs: NDM and NFDM, full and separable, relative to DDPM with the same predictor.
 
-    python nbs/experiments/step_time.py                  # CIFAR-10 size on a GPU; a small size on the CPU, a few minutes
-    python nbs/experiments/step_time.py --compile        # with torch.compile as well: in bfloat16 on a GPU, in float32 on the
-                                                         # CPU, where bfloat16 and attention gave gradients that are not
-                                                         # finite (PyTorch 2.14)
-    python nbs/experiments/step_time.py --show           # the tables from the committed results
+    python nbs/experiments/step_time.py                # CIFAR-10 size on a GPU, a small one on the CPU
+    python nbs/experiments/step_time.py --compile      # with torch.compile as well
+    python nbs/experiments/step_time.py --show         # the tables from the committed results
 
-In continuous time. The data are random bytes, since the cost does not depend on them. Models take turns, and the fastest
-round of each counts. A step is all that `Trainer.step` does: batch, bound, gradient, Adam, average.
+In continuous time. The data are random bytes, since the cost does not depend on them. Models take turns, and
+the fastest round of each counts. A step is all that `Trainer.step` does: batch, bound, gradient, Adam,
+average. Compiled models are in bfloat16 on a GPU, and in float32 on the CPU, where bfloat16 and attention
+gave gradients that are not finite (PyTorch 2.14).
 """
 import gc, os, time
+from typing import NamedTuple
 import torch
 from ndm_nb.evaluation import bound_for
 from ndm_nb.presets import build
@@ -17,18 +18,27 @@ from ndm_nb.runs import parse_device
 from ndm_nb.training import Trainer
 from harness import Experiment, Runs, hardware, parameters
 
-models = {'DDPM': dict(preset='ddpm'), 'NDM, full': dict(preset='ndm_full'), 'NDM, separable': dict(preset='ndm'),
-          'NFDM, full': dict(preset='nfdm_paper', base='vp', predictor='v'), 'NFDM, separable': dict(preset='nfdm')}
-ways = {'fp32': ('fp32', False), 'bf16': ('bf16', False), 'fp32, compiled': ('fp32', True), 'bf16, compiled': ('bf16', True)}
+class Way(NamedTuple):
+    "How a model is run."
+    precision:str
+    compile:bool=False
+    rounds:int=3 # once where it is compiled anew each time, which takes minutes
+
+models = {
+    'DDPM': dict(preset='ddpm'), 'NDM, full': dict(preset='ndm_full'), 'NDM, separable': dict(preset='ndm'),
+    'NFDM, full': dict(preset='nfdm_paper', base='vp', predictor='v'), 'NFDM, separable': dict(preset='nfdm')}
+ways = {
+    'fp32': Way('fp32'), 'fp32, compiled': Way('fp32', compile=True, rounds=1),
+    'bf16': Way('bf16'), 'bf16, compiled': Way('bf16', compile=True, rounds=1)}
 sizes = dict(
     cuda=dict(side=32, batch=128, network=dict(width=64, depth=2, multipliers=(1, 2, 2), attention=(8,))),
     cpu=dict(side=16, batch=16, network=dict(width=16, depth=1, multipliers=(1, 2), attention=(8,))))
-steps, rounds, compiled = dict(cuda=20, cpu=4), 3, dict(cuda='bf16, compiled', cpu='fp32, compiled')
+steps, compiled = dict(cuda=20, cpu=4), dict(cuda='bf16, compiled', cpu='fp32, compiled')
 step_time = Experiment('step_time', key=('device', 'way'), threads=os.cpu_count())
 
 @step_time.override
 def unpack(file):
-    "The file has a record for each kind of device, in which what was found has the names of a model and a way."
+    "The file has a record for each device, in which what was found is named by model and way."
     runs = Runs()
     for device, record in file.items():
         shared = dict(device=device) | {name: value for name, value in record.items() if name != 'found'}
@@ -56,22 +66,24 @@ def jobs(device, compile):
 def run(device, way):
     "All models in turns."
     found = {}
-    for _ in range(1 if ways[way][1] else rounds):               # compiled anew each time, and that takes minutes
-        for name in models:
-            now = measure(name, device, *ways[way])
-            best = min(now['seconds'], found.get(name, now)['seconds'])
-            found[name] = now | dict(seconds=best)
-            gc.collect()
-            if device == 'cuda': torch.cuda.empty_cache()
-    return dict(hardware=hardware(device, torch.get_num_threads()), torch=torch.__version__, **sizes[device], found=found)
+    for name in list(models)*ways[way].rounds:
+        now = measure(name, device, ways[way])
+        best = min(now['seconds'], found.get(name, now)['seconds'])
+        found[name] = now | dict(seconds=best)
+        gc.collect()
+        if device == 'cuda': torch.cuda.empty_cache()
+    machine = dict(hardware=hardware(device, torch.get_num_threads()), torch=torch.__version__)
+    return machine | sizes[device] | dict(found=found)
 
-def measure(name, device, precision, compile):
+def measure(name, device, way):
     "Seconds for a step of a model, its peak memory in MiB (on a GPU), and its number of parameters."
     side, batch, network = sizes[device].values()
     torch.manual_seed(0)
-    model = build(event=(3, side, side), levels=256, gamma=(-13.3, 5.), network='unet', **network, **models[name])
+    options = dict(levels=256, gamma=(-13.3, 5.), network='unet') | network | models[name]
+    model = build(event=(3, side, side), **options)
     x = torch.randint(0, 256, (4*batch, 3, side, side), dtype=torch.uint8)
-    trainer = Trainer(model, bound_for(None), x, x[:2], batch=batch, precision=precision, compile=compile, device=device)
+    trainer = Trainer(model, bound_for(None), x, x[:2], device=device, batch=batch, precision=way.precision,
+                      compile=way.compile)
     wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
     def step(n):
         for _ in range(n):
@@ -92,15 +104,16 @@ def table(runs):
     for name in models:
         of = {r['way']: r['found'][name] for r in runs if name in r['found']}
         row = dict(model=name, parameters=f"{next(iter(of.values()))['parameters']:,}")
-        row |= {r['way']: f"{of[r['way']]['seconds']/r['found']['DDPM']['seconds']:.2f}" for r in runs if r['way'] in of}
-        yield row | {f'peak, {way}, MiB': f"{found['peak']:,.0f}" for way, found in of.items() if found['peak']}
+        ddpm = {r['way']: r['found']['DDPM']['seconds'] for r in runs}
+        row |= {way: f"{found['seconds']/ddpm[way]:.2f}" for way, found in of.items()}
+        yield row | {f'peak, {way}, MiB': f"{f['peak']:,.0f}" for way, f in of.items() if f['peak']}
 
 @step_time.override
 def report(record):
     "A table for each kind of device, and what it is relative to."
     for runs in record['runs'].by('device').values():
         base = ', '.join(f"{r['found']['DDPM']['seconds']*1e3:.0f} ms ({r['way']})" for r in runs)
-        yield (table(runs) + '\n\nA step of DDPM takes {base}: batch {batch}, {side}×{side} pixels in colour, {hardware}, torch '
-               '{torch}.'.format(base=base, **runs[0]))
+        words = '{}: batch {batch}, {side}×{side} pixels in colour, {hardware}, torch {torch}.'.format(base, **runs[0])
+        yield f'{table(runs)}\n\nA step of DDPM takes {words}'
 
 if __name__ == '__main__': step_time.main(device='auto', compile=False)
