@@ -55,7 +55,8 @@ def load_state(
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()['info'])
     except (SafetensorError, KeyError, TypeError, ValueError) as e:
         raise InputError(f'{path} cannot be read ({str(e).splitlines()[0]}); '
-                         'expected a whole checkpoint in the safetensors format. If there is an earlier one, delete this file to go on from there') from None
+                         'expected a whole checkpoint in the safetensors format. '
+                         'If there is an earlier one, delete this file to go on from there') from None
 
 # %% ../nbs/19_checkpoints.ipynb #944790f8
 def checkpoint_files(
@@ -84,11 +85,13 @@ def model_card(
     "A page about a model, from its configuration and its figures."
     model, version = config['model'], config.get('version', '')
     levels = f' with {model["levels"]} levels' if model.get('levels') else ''
+    library = f'ndm_nb {version}'.strip()
     parts = [f'---\nlibrary_name: ndm_nb\ntags:\n- diffusion\n- ndm_nb\n- {model["preset"]}\n---',
              f'# {name}',
-             f'A diffusion model for data of shape {tuple(model["event"])}{levels}, the preset `{model["preset"]}` of {" ".join(["ndm_nb", version]).strip()}.',
+             f'A diffusion model for data of shape {tuple(model["event"])}{levels}, '
+             f'the preset `{model["preset"]}` of {library}.',
              "```py\nfrom ndm_nb.presets import BuiltModel\n"
-             f"model = BuiltModel.from_pretrained('{name}')        # this folder, or its name on the hub\n```"]
+             f"model = BuiltModel.from_pretrained('{name}')      # this folder, or its name on the hub\n```"]
     figures = {k: f'{v:,}' if isinstance(v, int) else f'{v:.4g}' for k, v in (metrics or {}).items()
                if isinstance(v, (int, float))}
     about = 'Held-out data; the terms of the bound and its standard error are in bits/dim.\n\n'

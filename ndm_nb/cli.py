@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['evaluations', 'sample_main', 'eval_main', 'plot_trajectories', 'plot_strips', 'SampleOptions', 'ndm_sample',
-           'EvalOptions', 'ndm_eval', 'reader']
+           'EvalOptions', 'ndm_eval', 'reader', 'ndm_train', 'train_main']
 
 # %% ../nbs/26_cli.ipynb #r2600004
 import re
@@ -15,15 +15,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 from .core import InputError, Options, check_whole
-from .data import as_float, plot_samples, read_images
+from .data import as_float, plot_samples
 from .evaluation import evaluate
 from .likelihood import evaluate_ode
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .runs import draw, load_run, parse_device, sample_many, sample_run
 from .sampling import count_nfe, grids, sample_ode, solvers_at
 from .tasks import default_solver, default_steps, parse_steps
-from .train import console, format_table, ndm_train, read_metrics, unchecked
+from .train import console, format_table, ndm_train, train_main, unchecked
 from .training import mix_seed
+
+# %% ../nbs/26_cli.ipynb #r2600049
+_all_ = ['ndm_train', 'train_main']
 
 # %% ../nbs/26_cli.ipynb #r2600007
 def plot_trajectories(
@@ -174,7 +177,8 @@ class EvalOptions(Options):
         for name, kinds in _uses.items():
             value = getattr(self, name)
             if value is not None and kind not in kinds:
-                raise InputError(f'{name}={value} has no effect on {kind}; expected it with {" or ".join(kinds)}')
+                raise InputError(f'{name}={value} has no effect on {kind}; '
+                                 f'expected it with {" or ".join(kinds)}')
 
 # what each option has an effect on
 _uses = dict(T=('bound',), repeats=('bound', 'ode'), probes=('ode',), solver=('ode', 'fid'),

@@ -61,7 +61,8 @@ def evaluate(
     with repeatable(seed, device), evaluating(model):
         for _ in range(repeats):
             parts = [bound_terms(model, bound, as_float(part.to(device)), penalty) for part in x.split(batch)]
-            passes.append({name: torch.cat([part[name] for part in parts]).cpu().double() for name in parts[0]})
+            whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            passes.append({name: value.cpu().double() for name, value in whole.items()})
     values = {name: torch.stack([one[name] for one in passes]).mean(0) for name in passes[0]}
     stderr = (values['total'].std()/len(x)**.5).item()
     return {name: value.mean().item() for name, value in values.items()} | dict(stderr=stderr)

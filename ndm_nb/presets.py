@@ -172,7 +172,8 @@ class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
         "Write weights, configuration and model card. `InputError` for a model that `build` did not make."
         import ndm_nb
         if self.config is None:
-            raise InputError('the model has no config; expected one made by build(...), which can make it again. '
+            raise InputError('the model has no config; expected one made by build(...), '
+                             'which can make it again. '
                              'The weights of any other are saved by safetensors.torch.save_model')
         config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=self.config)
         save_folder(save_directory, self, config, metrics)
@@ -245,8 +246,8 @@ def load_folder(
 
 # %% ../nbs/22_presets.ipynb #9a1b08dc
 _large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), attention=(16,), fourier=(7, 8),
-              gamma=(-13.3, 5.), iterations=391_000, batch=256, lr=4e-4, schedule='constant', warmup=.1, ema=.9999,
-              every=5000, save=5000, flip=True, valid=2000, test=10_000, repeats=1, test_repeats=1)
+              gamma=(-13.3, 5.), iterations=391_000, batch=256, lr=4e-4, schedule='constant', warmup=.1,
+              ema=.9999, every=5000, save=5000, flip=True, valid=2000, test=10_000, repeats=1, test_repeats=1)
 _wider = _large | dict(width=192, depth=3, multipliers=(1, 2, 3, 4), attention=(32, 16, 8), lr=1e-4, size=64)
 
 settings = dict(
@@ -256,8 +257,8 @@ settings = dict(
                          gamma=(-9., 4.), iterations=800, batch=64, ema=.99, every=100,
                          valid=500, test=2000, repeats=2, test_repeats=2),
     cifar10_small = dict(network='unet', width=64, depth=2, multipliers=(1, 2, 2), attention=(8,),
-                         gamma=(-13.3, 5.), iterations=20_000, batch=128, lr=5e-4, ema=.9995, every=1000, save=1000,
-                         flip=True, valid=1000, test=2000, repeats=2, test_repeats=2),
+                         gamma=(-13.3, 5.), iterations=20_000, batch=128, lr=5e-4, ema=.9995, every=1000,
+                         save=1000, flip=True, valid=1000, test=2000, repeats=2, test_repeats=2),
     cifar10       = _large,
     imagenet32    = _large | dict(depth=3, attention=(16, 8), iterations=250_000, batch=1024, lr=1e-4,
                                   size=32),

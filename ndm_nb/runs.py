@@ -73,7 +73,8 @@ class Configuration:
         sections = {f.name: f.default_factory for f in fields(cls)}
         if not all(isinstance(config.get(name), dict) for name in sections):
             raise InputError(f'{where} is not the configuration of a run of this version of ndm_nb; '
-                             f'expected the sections {", ".join(sections)}. Its model can be loaded by BuiltModel.from_pretrained')
+                             f'expected the sections {", ".join(sections)}. '
+                             'Its model can be loaded by BuiltModel.from_pretrained')
         model = {k: v for k, v in config['model'].items() if k not in ('event', 'levels')}
         return cls(**{name: options.read(config[name] if name != 'model' else model, where)
                       for name, options in sections.items()})

@@ -9,7 +9,7 @@ __all__ = ['train_main', 'RunOptions', 'TrainCommand', 'configure', 'Job', 'prep
 # %% ../nbs/25_train.ipynb #r2500004
 import json, os, re, shutil, sys, tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import NamedTuple
 import torch
@@ -19,9 +19,9 @@ from .core import InputError, Options, choose, unknown_name
 from .data import Splits, is_folder
 from .evaluation import evaluate
 from .presets import networks, presets, settings_for
-from .runs import Configuration, ModelOptions, draw, flat, parse_device, run_folder, sample_many, sample_run
+from .runs import Configuration, ModelOptions, draw, flat, parse_device, run_folder, sample_many
 from .runs import save_run, unfinished, write_json
-from .tasks import DataOptions, ObjectiveOptions, default_solver, default_steps
+from .tasks import default_solver, default_steps
 from .training import Trainer, TrainingError, TrainingOptions, is_out_of_memory
 
 # %% ../nbs/25_train.ipynb #r2500007
@@ -39,13 +39,9 @@ class RunOptions(Options):
     device:str='auto' # auto, cpu, cuda, ...; auto takes a GPU where there is one
 
 @dataclass
-class TrainCommand:
+class TrainCommand(Configuration):
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
     run:RunOptions=field(default_factory=RunOptions)
-    data:DataOptions=field(default_factory=DataOptions)
-    model:ModelOptions=field(default_factory=ModelOptions)
-    objective:ObjectiveOptions=field(default_factory=ObjectiveOptions)
-    training:TrainingOptions=field(default_factory=TrainingOptions)
 
     @property
     def configuration(self)->Configuration:
@@ -166,7 +162,8 @@ def train_job(
     except BaseException:
         last = checkpoint_files(partial)[-1:]
         if main and last:
-            print(f'{preset}: stopped; the same command with --resume goes on from {last[0]}', file=sys.stderr)
+            print(f'{preset}: stopped; the same command with --resume goes on from {last[0]}',
+                  file=sys.stderr)
         raise
     if not main: return None
     metrics = _figures(job)
@@ -291,7 +288,7 @@ def unchecked(
 )->Options: # the same values
     "Options as a command line may fill them in, wrong values and all; they are checked where they are used."
     kind = type(options)
-    same = dict(__doc__=kind.__doc__, __module__=kind.__module__)              # where the comments are looked up
+    same = dict(__doc__=kind.__doc__, __module__=kind.__module__)        # where the comments are looked up
     plain = type(kind.__name__, (kind,), dict(__post_init__=lambda self: None, **same))
     return dataclass(plain)(**vars(options))
 
@@ -330,8 +327,8 @@ def console(
         argv=None, # the arguments; those of the process if left out
     ):
         "Read the arguments and call the function."
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')    # what a terminal can show
+        for stream in (sys.stdout, sys.stderr):                          # what a terminal cannot show is replaced
+            if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')
         try:
             argv = _import([*map(str, sys.argv[1:] if argv is None else argv)])
             func(**read(argv))

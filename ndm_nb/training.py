@@ -95,7 +95,8 @@ class TrainingOptions(Options):
             if getattr(self, name) is not None: check_whole(getattr(self, name), name)
         for name in ('minutes', 'lr', 'clip'):
             value = getattr(self, name)
-            if value is not None and not value > 0: raise InputError(f'{name}={value}; expected a number above 0')
+            if value is not None and not value > 0:
+                raise InputError(f'{name}={value}; expected a number above 0')
         for name in ('warmup', 'ema', 'ramp'):
             value = getattr(self, name)
             if not 0 <= value < 1: raise InputError(f'{name}={value}; expected 0 <= {name} < 1')
@@ -161,10 +162,11 @@ class Trainer:
     ):
         options = _chosen(options, more)
         if not isinstance(bound, BoundEstimator):
-            raise InputError(f'bound is a {type(bound).__name__}; expected an object that owns what it learns, '
-                             'such as DiscreteBound(10) or ContinuousBound(ImportanceTime())')
+            raise InputError(f'bound is a {type(bound).__name__}; '
+                             'expected an object that owns what it learns, such as DiscreteBound(10) or ContinuousBound(ImportanceTime())')
         if options.ramp and penalty is None:
-            raise InputError(f'ramp={options.ramp} without a penalty; expected one, whose factor it would raise')
+            raise InputError(f'ramp={options.ramp} without a penalty; '
+                             'expected one, whose factor it would raise')
         _check_data(model, train, valid, options.flip)
         self.options = replace(options, batch=min(options.batch, len(train)),
                                precision=options.precision or _launched_precision())
@@ -182,8 +184,8 @@ def _prepare(self:Trainer, model, device):
     alone = os.environ.get('WORLD_SIZE', '1') == '1'
     o, unused = self.options, DistributedDataParallelKwargs()
     self.accelerator = Accelerator(cpu=not alone and device.type == 'cpu', device_placement=False,
-                                   mixed_precision='no', log_with=list(o.track) or None, project_dir=self.folder,
-                                   kwargs_handlers=[unused])
+                                   mixed_precision='no', log_with=list(o.track) or None,
+                                   project_dir=self.folder, kwargs_handlers=[unused])
     processes = self.accelerator.num_processes
     if o.batch % (processes*o.accumulate):
         raise InputError(f'batch={o.batch} for {processes} processes, accumulate={o.accumulate}; '
