@@ -145,7 +145,7 @@ def _check_options(event, gamma, below_one, base, **sizes):
     "Complain about shapes, sizes and ends of γ from which no model can be built."
     for option, (value, least) in sizes.items():
         if value is not None: check_whole(value, option, least)
-    if isinstance(event, int) or not all(isinstance(n, int) and n > 0 for n in event):
+    if isinstance(event, int) or not event or not all(isinstance(n, int) and n > 0 for n in event):
         raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
     if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
         raise InputError(f'gamma={gamma}; expected two finite numbers, '

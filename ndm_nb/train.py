@@ -327,7 +327,7 @@ def console(
         argv=None, # the arguments; those of the process if left out
     ):
         "Read the arguments and call the function."
-        for stream in (sys.stdout, sys.stderr):                          # what a terminal cannot show is replaced
+        for stream in (sys.stdout, sys.stderr):              # what a terminal cannot show is replaced
             if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')
         try:
             argv = _import([*map(str, sys.argv[1:] if argv is None else argv)])

@@ -163,7 +163,8 @@ class Trainer:
         options = _chosen(options, more)
         if not isinstance(bound, BoundEstimator):
             raise InputError(f'bound is a {type(bound).__name__}; '
-                             'expected an object that owns what it learns, such as DiscreteBound(10) or ContinuousBound(ImportanceTime())')
+                             'expected an object that owns what it learns, such as DiscreteBound(10) '
+                             'or ContinuousBound(ImportanceTime())')
         if options.ramp and penalty is None:
             raise InputError(f'ramp={options.ramp} without a penalty; '
                              'expected one, whose factor it would raise')
@@ -237,8 +238,7 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
     for group in self.optimiser.param_groups: group.update(lr=rate*o.lr, betas=(momentum, .999))
     self.optimiser.zero_grad(set_to_none=True)
     terms = [self._part(i) for i in range(o.accumulate)]
-    terms = self._shared({name: sum(part[name] for part in terms) for name in terms[0]})
-    loss = sum(terms.values())
+    terms, loss = self._shared({name: sum(part[name] for part in terms) for name in terms[0]})
     if not math.isfinite(loss):
         bad = [name for name, value in terms.items() if not math.isfinite(value)]
         raise TrainingError(f'the {" and the ".join(bad)} term is not finite')
@@ -266,11 +266,12 @@ def _part(self:Trainer, i):
 
 @patch
 def _shared(self:Trainer, terms):
-    "The mean of each term over all processes, as numbers; and the time, by the clock of the first."
+    "The mean of each term over all processes, and their sum; and the time, by the clock of the first."
     mine = torch.stack([*terms.values(), next(iter(terms.values())).new_tensor(time.time() - self.start)])
     values = self.accelerator.gather(mine[None])
     self.seconds = values[0, -1].item()
-    return dict(zip(terms, values[:, :-1].mean(0).tolist()))
+    means = values[:, :-1].mean(0)
+    return dict(zip(terms, means.tolist())), means.sum().item()
 
 # %% ../nbs/20_training.ipynb #921fef8c
 @patch(as_prop=True)
