@@ -46,6 +46,14 @@ class ModelOptions(Options):
         "The model. Raises `InputError` for options that do not go together."
         return build(event=event, levels=levels, **{k: v for k, v in asdict(self).items() if v is not None})
 
+    @classmethod
+    def of(cls,
+        config:dict, # the `config` of a model that `build` made
+        where:str='config', # where it comes from, for messages
+    )->'ModelOptions': # with values in place of defaults
+        "The options that a model was built from."
+        return cls.read({name: value for name, value in config.items() if name not in ('event', 'levels')}, where)
+
 # %% ../nbs/24_runs.ipynb #r2400010
 @dataclass
 class Configuration:
@@ -75,9 +83,8 @@ class Configuration:
             raise InputError(f'{where} is not the configuration of a run of this version of ndm_nb; '
                              f'expected the sections {", ".join(sections)}. '
                              'Its model can be loaded by BuiltModel.from_pretrained')
-        model = {k: v for k, v in config['model'].items() if k not in ('event', 'levels')}
-        return cls(**{name: options.read(config[name] if name != 'model' else model, where)
-                      for name, options in sections.items()})
+        readers = {name: options.read for name, options in sections.items()} | dict(model=ModelOptions.of)
+        return cls(**{name: read(config[name], where) for name, read in readers.items()})
 
 # %% ../nbs/24_runs.ipynb #r2400013
 def flat(
