@@ -19,7 +19,7 @@ from ndm_nb.cli import plot_strips
 from ndm_nb.data import as_float, dataset, plot_samples
 from ndm_nb.metrics import Inception
 from ndm_nb.runs import parse_device, sample_run
-from images import Judge, bits, load, options, read, reader, sampled, train
+from images import Judge, at_hand, bits, load, options, read, reader, sampled, train
 from harness import Experiment, origin
 
 solvers = dict(heun=10, stochastic_heun=50)
@@ -46,7 +46,7 @@ class ByFID:
     key, title, form = 'fid', 'FID', '.1f'
     def __init__(self, data0, data1, data_root, device):
         splits = pairs(data0, data1, data_root)
-        self.judge = Judge(Inception().to(parse_device(device)), splits.train[:, 0], splits.test[:, 0])
+        self.judge = Judge(Inception().to(parse_device(device)), splits.train[:, 0])
 
     def about(self): return {}
     def __call__(self, x): return dict(fid=self.judge.distance(x))
@@ -91,12 +91,13 @@ def run(preset, data0, data1, minutes, n, seed, data_root, out, device, job):
 def pictures(record, data0, data1, n, seed, data_root, out, device):
     "Sources and what became of them, a column for each; and how some change on the way."
     rows, path = dict(source=sources(data0, data1, data_root, n)), bridge.path(data0=data0, data1=data1).stem
-    for r in record['runs']:
-        name = run_name(r['preset'], data0, data1)
+    names = {preset: run_name(preset, data0, data1) for preset in record['runs'].by('preset')}
+    if not at_hand(names.values(), out): return
+    for preset, name in names.items():
         for solver, steps in solvers.items():
-            rows[f"{r['preset']}, {solver}"] = sampled(name, out, device, n, steps, solver, seed)[0]
+            rows[f'{preset}, {solver}'] = sampled(name, out, device, n, steps, solver, seed)[0]
     fig, ax = plt.subplots(figsize=(12, .75*len(rows)), layout='constrained')
-    plot_samples(torch.cat([x[:16] for x in rows.values()]), ax=ax, columns=16)
+    plot_samples(torch.cat([x[:16] for x in rows.values()]), ax=ax, columns=min(16, n))
     side = rows['source'].shape[-1] + 1
     ax.axis('on')
     ax.set(xticks=[], yticks=[side*(i + .5) for i in range(len(rows))], yticklabels=list(rows))

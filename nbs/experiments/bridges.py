@@ -80,7 +80,7 @@ models = dict(
         'learned, energy': Model(True, 1., seeds=3), 'learned, energy, disc': Model(True, 1., 'disc', 3),
         'learned, energy, wall': Model(True, 1., 'wall'), 'learned, energy, ship': Model(True, 1., 'ship')})
 solvers, pictured = dict(euler_maruyama=200, heun=50), 'euler_maruyama'
-experiment = Experiment('bridges', key=('data', 'model', 'seed'))
+bridges = Experiment('bridges', key=('data', 'model', 'seed'))
 
 def sets(data, n, seed):
     "Targets and sources."
@@ -88,16 +88,16 @@ def sets(data, n, seed):
     right = torch.tensor([3., 0.])
     return dict(rings=(3*moons, ring), straits=(.8*moons + right, .5*ring - right))[data]
 
-@experiment.override
+@bridges.override
 def settings(seconds): return dict(settings=constants | dict(seconds=seconds))
 
-@experiment.fact
+@bridges.fact
 def floor():
     "The distance of two sets of 10,000 targets."
     def low(data, seed): return distance(sets(data, 10_000, seed)[0], sets(data, 10_000, 2)[0])
     return {data: [low(data, seed) for seed in (10, 11, 12)] for data in obstacles}
 
-@experiment.override
+@bridges.override
 def jobs():
     "As many seeds of each model as it has."
     return [dict(data=data, model=name, seed=seed) for seed in range(3)
@@ -111,7 +111,7 @@ def make(kind):
     bridge = AffineBridge(schedule, net, constants['terms'])
     return NeuralDiffusion(bridge, predictor, ConstantVolatility(schedule.tau), GaussianDecoder(schedule))
 
-@experiment.measure
+@bridges.measure
 def run(data, model, seed, seconds):
     "Train one bridge; what is measured of it."
     kind = models[data][model]
@@ -150,7 +150,7 @@ def told(data, name):
     "The obstacle that a model is told of; the first one, if of none."
     return models[data][name].told or next(iter(obstacles[data]))
 
-@experiment.table
+@bridges.table
 def table(record, data):
     "Mean ± standard deviation over seeds."
     for name, runs in record['runs'].of(data=data).by('model', models[data]).items():
@@ -164,7 +164,7 @@ def table(record, data):
         row['bound, bits/dim'] = runs.pm('bits_per_dim')
         yield row | dict(iterations=f"{int(runs.mean('iterations')):,}")
 
-@experiment.override
+@bridges.override
 def report(record):
     "A table for each pair of sets."
     yield f"{origin(record)}, {record['settings']['seconds']:.0f} seconds of training each"
@@ -191,4 +191,4 @@ def draw(record, data):
     axs[0].set(ylabel='second coordinate')
     return fig
 
-if __name__ == '__main__': experiment.main(seconds=120.)
+if __name__ == '__main__': bridges.main(seconds=120.)

@@ -51,12 +51,12 @@ def steps_name(T): return 'continuous' if T is None else f'T = {T}'
 def table(record):
     "Mean and spread over seeds, and how far each model is below `ddpm`, seed by seed."
     for T, runs in record['runs'].by('T').items():
-        plain = {r['seed']: r['total'] for r in runs.of(model='ddpm')}
+        ddpm = {r['seed']: r['total'] for r in runs.of(model='ddpm')}
         for name, mine in runs.by('model', models).items():
             row = {'': steps_name(T), 'model': name}
             row |= {term: f'{mine.mean(term):.3f}' for term in ('reconstruction', 'diffusion', 'prior')}
             row |= {'total, bits/dim': mine.pm('total'), 'below ddpm': ''}
-            if name != 'ddpm': row['below ddpm'] = pm([plain[r['seed']] - r['total'] for r in mine])
+            if name != 'ddpm': row['below ddpm'] = pm([ddpm[r['seed']] - r['total'] for r in mine])
             yield row | dict(parameters=f"{mine[0]['parameters']:,}")
 
 def best(runs, names):

@@ -102,11 +102,11 @@ def cost(data):
 @forward.override
 def jobs(data, models, seeds, record):
     "At equal iterations all of them, at equal seconds the nearest rivals."
-    suite, cost = suites[data], record['cost']
+    suite, step = suites[data], record['cost']
     for seed, name in product(seeds, suite.models):
         if name not in models: continue
         yield dict(model=name, equal='iterations', seed=seed, iterations=suite.iterations)
-        fitting = round(suite.iterations*cost[yardstick]/cost[name])
+        fitting = round(suite.iterations*step[yardstick]/step[name])
         if suite.models[name].longer: yield dict(model=name, equal='seconds', seed=seed, iterations=fitting)
 
 @forward.measure

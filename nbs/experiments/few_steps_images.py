@@ -11,7 +11,7 @@ of evaluations. For MNIST the distance is the Fréchet distance of the features 
 folder in which the data lie (or --data_root). Runs are left in --out.
 """
 from ndm_nb.sampling import solvers_at
-from images import bits, draw_grids, judges, load, options, sampled, train
+from images import at_hand, bits, draw_grids, judges, load, options, sampled, train
 from harness import Experiment, origin
 
 models = dict(flow_matching={}, nfdm=dict(base='ot'), nfdm_ot={})                # and their options
@@ -45,10 +45,12 @@ def best(r, nfe):
     return min(r['distance'][str(nfe)].items(), key=lambda item: item[1])
 
 @few_steps.override
-def pictures(record, data, nfes, n, seed, out, device):
+def pictures(record, data, n, seed, out, device):
     "With the fewest and the most evaluations, by the best solver."
-    grids = {}
-    for r in [r for r in record['runs'] if r['model'] in pictured]:
+    runs, grids = [r for r in record['runs'] if r['model'] in pictured], {}
+    if not at_hand([run_name(data, r['model']) for r in runs], out): return
+    for r in runs:
+        nfes = [int(nfe) for nfe in r['distance']]
         for nfe in (nfes[0], nfes[-1]):
             solver = best(r, nfe)[0]
             x = sampled(run_name(data, r['model']), out, device, n, solvers_at(nfe)[solver], solver, seed)[0]

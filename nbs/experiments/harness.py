@@ -208,7 +208,9 @@ class Experiment:
             if fact.__name__ in record: continue
             record[fact.__name__] = call(fact, options)
             self.save(record, options)
-        if 'runs' not in record: record |= dict(minutes=0., runs=Runs())
+        if 'runs' not in record:
+            self.note(record, options)
+            record |= dict(minutes=0., runs=Runs())
         held = {tuple(r[name] for name in self.key) for r in record['runs']}
         jobs = [options | job for job in call(self.jobs, options | dict(options=options, record=record))]
         jobs = [job for job in jobs if tuple(job[name] for name in self.key) not in held]

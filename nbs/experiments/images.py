@@ -26,6 +26,8 @@ def train(preset, name, job, **given):
 
 def bits(r): return {'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}"}
 
+def at_hand(names, out): return all((Path(out)/name/'config.json').exists() for name in names)
+
 @cache
 def load(name, out, device): return load_run(Path(out)/name, parse_device(device))
 
@@ -59,7 +61,7 @@ def read(net, x): return net(x.to(next(net.parameters()).device)).argmax(1).cpu(
 
 class Judge:
     "The Fréchet distance of the features of images from those of real ones."
-    def __init__(self, net, real, others):
+    def __init__(self, net, real, others=None):
         self.net, self.others = net, others
         self.real = self.statistics(real)
 

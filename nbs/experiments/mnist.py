@@ -10,7 +10,7 @@ only. Without --minutes or --iterations, runs are as long as the settings `mnist
 --out.
 """
 import os
-from images import draw_grids, judges, options, reader, sampled, train
+from images import at_hand, draw_grids, judges, options, reader, sampled, train
 from harness import Experiment, origin
 
 models = 'ddpm', 'ndm'
@@ -42,9 +42,10 @@ def run(model, T, iterations, minutes, n, seed, data_root, out, device, job):
 def pictures(record, n, seed, out, device):
     "The same noise for both models."
     for T, runs in record['runs'].by('T').items():
-        grids = {f'{model}, T = {T}': sampled(run_name(model, T), out, device, n, T, 'ancestral', seed)[0]
-                 for model in runs.by('model', models)}
-        draw_grids(grids, mnist.picture(f'mnist_T{T}.png'))
+        names = {f'{model}, T = {T}': run_name(model, T) for model in runs.by('model', models)}
+        if not at_hand(names.values(), out): continue
+        def grid(name): return sampled(name, out, device, n, T, 'ancestral', seed)[0]
+        draw_grids({title: grid(name) for title, name in names.items()}, mnist.picture(f'mnist_T{T}.png'))
 
 @mnist.table
 def table(record):

@@ -113,7 +113,7 @@ def report(record):
     "A table for each kind of device, and what it is relative to."
     for runs in record['runs'].by('device').values():
         base = ', '.join(f"{r['found']['DDPM']['seconds']*1e3:.0f} ms ({r['way']})" for r in runs)
-        words = '{}: batch {batch}, {side}×{side} pixels in colour, {hardware}, torch {torch}.'.format(base, **runs[0])
-        yield f'{table(runs)}\n\nA step of DDPM takes {words}'
+        words = 'batch {batch}, {side}×{side} pixels in colour, {hardware}, torch {torch}'.format(**runs[0])
+        yield f'{table(runs)}\n\nA step of DDPM takes {base}: {words}.'
 
 if __name__ == '__main__': step_time.main(device='auto', compile=False)
