@@ -19,7 +19,9 @@ def generative_drift(
     t:Tensor, # times, shape `(B,)`
     g:Tensor|None=None, # volatility, shape `(B,)`; left out: 0, the ODE
 )->Tensor: # shape `(B, *event)`
-    r"$f_B(z,t,\hat x_\theta(z,t))$: the drift of the reverse SDE, or with $g=0$ the velocity of the generative ODE."
+    r"""$f_B(z,t,\hat x_\theta(z,t))$: the drift of the reverse SDE.
+
+    With $g=0$ it is the velocity of the generative ODE."""
     q = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) if g is None else q.backward_drift(z, g)
 
@@ -30,7 +32,9 @@ def mismatch(
     z:Tensor, # a sample of it, shape `(B, *event)`
     t:Tensor, # times, shape `(B,)`
 )->tuple: # $\Delta f$ and $\Delta\nabla_z\log q$, each of the shape of `z`
-    r"How far velocity and score at $z_t$ are from those with the guess $\hat x_\theta(z_t,t)$ in place of the data."
+    r"""How far velocity and score at $z_t$ are from those of the guess.
+
+    The guess is $\hat x_\theta(z_t,t)$, in place of the data."""
     guess = model.forward_process(model.predictor(z, t)).flow(t)
     return q.velocity(z) - guess.velocity(z), q.score(z) - guess.score(z)
 
@@ -41,15 +45,17 @@ def continuous_bound(
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; drawn by `sampler` if left out
     sampler:EvenTimes=EvenTimes(), # where to look, such as `ImportanceTime()`
 )->Bound: # unbiased estimates, nats
-    r"""The bound on $-\log p(x)$ in continuous time, at one random time for each sample. Derived in this notebook.
+    r"""The bound on $-\log p(x)$ in continuous time, at one random time for each sample.
 
-    Raises `InputError` for bad data or times, and where the volatility is zero or infinite."""
+    Derived in this notebook. Raises `InputError` for bad data or times, and where the volatility is zero
+    or infinite."""
     check_batch(x)
     if not isinstance(sampler, EvenTimes):
-        raise InputError(f'sampler is a {type(sampler).__name__}; expected a sampler of times, such as EvenTimes()')
+        raise InputError(f'sampler is a {type(sampler).__name__}; '
+                         'expected a sampler of times, such as EvenTimes()')
     given = t is not None
     t = check_time(t, x, values=True) if given else sampler(len(x), x)
-    density = 1. if given else sampler.density(t)                                 # before the sampler learns
+    density = 1. if given else sampler.density(t)                             # before the sampler learns
     path = model.forward_process(x)
     q, g = path.flow(t), model.volatility(t)
     bad = ~(g > 0) | ~g.isfinite()

@@ -38,7 +38,8 @@ def t_jvp(
     t:Tensor, # times, shape `(B,)`
 )->tuple: # value `f(t)` and time derivative, of the same structure
     "The value and the time derivative of `f` at `t`, in one forward-mode pass."
-    t = t.contiguous()              # a tangent needs memory of its own for each sample; `t.expand(B)` shares it
+    # a tangent needs memory of its own for each sample, and `t.expand(B)` shares it
+    t = t.contiguous()
     return torch.func.jvp(f, (t,), (torch.ones_like(t),))
 
 # %% ../nbs/00_core.ipynb #a3949b56
@@ -56,7 +57,8 @@ def check_batch(
     if not isinstance(x, Tensor):
         raise InputError(f'{name} is a {type(x).__name__}; expected a tensor of shape (B, *event)')
     if x.dtype not in (torch.float32, torch.float64):
-        raise InputError(f'{name} has dtype {x.dtype}; expected float32 or float64, such as images scaled to [-1, 1]')
+        raise InputError(f'{name} has dtype {x.dtype}; expected float32 or float64, '
+                         'such as images scaled to [-1, 1]')
     if x.ndim < 2 or x.shape[0] == 0:
         raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, *event) '
                          'with at least one sample and one event dimension')
@@ -64,7 +66,8 @@ def check_batch(
         raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, {", ".join(map(str, event))})')
     if finite and not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
-        raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; expected finite values')
+        raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; '
+                         'expected finite values')
     return x
 
 # %% ../nbs/00_core.ipynb #01f9ee2e
@@ -74,7 +77,8 @@ def check_like(
     name:str='the network', # how to call it in the message
 )->Tensor: # `out` in the dtype of `x`
     "Check that a network returned a batch of the shape of `x`; raises `InputError` otherwise."
-    if out.shape != x.shape: raise InputError(f'{name} returned shape {tuple(out.shape)}; expected {tuple(x.shape)}')
+    if out.shape != x.shape:
+        raise InputError(f'{name} returned shape {tuple(out.shape)}; expected {tuple(x.shape)}')
     return out.to(x.dtype)
 
 # %% ../nbs/00_core.ipynb #96ab46d3
@@ -102,11 +106,12 @@ def check_whole(
     least:int=1, # the smallest one that will do
 )->int: # the number
     "Check that `value` is a whole number; raises `InputError` otherwise."
-    if isinstance(value, Real) and math.isfinite(value) and value == int(value) and value >= least: return int(value)
+    if isinstance(value, Real) and math.isfinite(value) and value == int(value) and value >= least:
+        return int(value)
     raise InputError(f'{name}={value!r}; expected a whole number, at least {least}')
 
 def choose(
-    name:str, # what somebody asks for
+    name:str, # which one is wanted
     known, # name to thing, or just the names
     what:str, # what kind of thing it is, for the message
 ): # `known[name]`, or the name if `known` is no dictionary
@@ -123,13 +128,15 @@ def check_type(
 ): # the value, as that type
     "Check a value against an annotation. Raises `InputError` if it fits none of the alternatives."
     kinds = [kind] if isinstance(kind, type) or get_origin(kind) in (Literal, tuple) else get_args(kind)
-    whole = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value == int(value)
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    whole = number and math.isfinite(value) and value == int(value)
     for kind in kinds:
-        if get_origin(kind) is tuple and isinstance(value, (tuple, list)) and _length(kind) in (None, len(value)):
-            return tuple(check_type(v, get_args(kind)[0], f'{name}[{i}]') for i, v in enumerate(value))
+        if get_origin(kind) is tuple and isinstance(value, (tuple, list)):
+            if _length(kind) in (None, len(value)):
+                return tuple(check_type(v, get_args(kind)[0], f'{name}[{i}]') for i, v in enumerate(value))
         if get_origin(kind) is Literal and value in get_args(kind): return value
         if kind is int and whole: return int(value)
-        if kind is float and isinstance(value, Real) and not isinstance(value, bool): return float(value)
+        if kind is float and number: return float(value)
         if kind is str and isinstance(value, (str, Path)): return str(value)
         if kind in (bool, type(None)) and isinstance(value, kind): return value
     raise InputError(f'{name}={value!r}; expected {" or ".join(_words(kind) for kind in kinds)}')
@@ -144,11 +151,12 @@ def _words(kind):
     if get_origin(kind) is tuple:
         number = '' if _length(kind) is None else f' of {_length(kind)}'
         return f'a list{number}, each of its elements {_words(get_args(kind)[0])}'
-    known = {int: 'a whole number', float: 'a number', str: 'a string', bool: 'true or false', type(None): 'nothing'}
+    known = {int: 'a whole number', float: 'a number', str: 'a string', bool: 'true or false',
+             type(None): 'nothing'}
     return known[kind]
 
 def unknown_name(
-    name:str, # what somebody wrote
+    name:str, # the name that was given
     known, # the names that there are
     what:str, # what kind of name it is
 )->InputError: # to be raised
@@ -158,7 +166,9 @@ def unknown_name(
     return InputError(f'unknown {what} {name!r}; {hint}')
 
 class Options:
-    "Base of a dataclass of options. Values are checked when it is made; a subclass checks their range in `check`."
+    """Base of a dataclass of options.
+
+    Values are checked when it is made; a subclass checks their range in `check`."""
     def __post_init__(self):
         hints = get_type_hints(type(self))
         for f in fields(self): setattr(self, f.name, check_type(getattr(self, f.name), hints[f.name], f.name))
@@ -171,10 +181,12 @@ class Options:
         values:dict, # name to value, such as JSON has them
         where:str='', # where they come from, for the message
     )->'Options': # what is left out has its default
-        "Options from a dictionary. Raises `InputError` for a name that is none of them, or a value that cannot be."
-        known = [f.name for f in fields(cls)]
+        """Options from a dictionary.
+
+        Raises `InputError` for a name that is not one of them, or a value that does not fit."""
+        known, what = [f.name for f in fields(cls)], f'option in {where}' if where else 'option'
         for name in values:
-            if name not in known: raise unknown_name(name, known, 'option' + (f' in {where}' if where else ''))
+            if name not in known: raise unknown_name(name, known, what)
         return cls(**values)
 
 # %% ../nbs/00_core.ipynb #a0a3ec5f
@@ -186,7 +198,9 @@ def shard(
     count:int, # number of parts, at least 1
     gather=None, # a function that puts a tensor together from all processes; None if there is one process
 ):
-    "Inside, a batch is the rows `index::count` of a larger one, and random numbers are those rows of the larger one's."
+    """Inside, a batch is the rows `index::count` of a larger one.
+
+    Its random numbers are those rows of the larger one's."""
     global _part
     before, _part = _part, (index, count, gather)
     try: yield
@@ -204,7 +218,9 @@ def shard_rows(
 def randn_rows(
     like:Tensor, # gives shape `(B, *event)`, dtype and device
 )->Tensor: # standard normal noise of that shape
-    "Noise for the rows of a batch: `torch.randn_like`, or inside `shard` the rows of what it would be for the whole."
+    """Noise for the rows of a batch.
+
+    It is `torch.randn_like`, or inside `shard` the rows of what that would be for the whole batch."""
     draw = lambda n: torch.randn((n, *like.shape[1:]), dtype=like.dtype, device=like.device)
     return shard_rows(draw, len(like))
 

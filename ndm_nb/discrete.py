@@ -9,7 +9,8 @@ __all__ = ['fresh_share', 'posterior', 'discrete_bound', 'DiscreteBound', 'sampl
 import torch
 from torch import Tensor
 from .core import InputError, antithetic_time, check_batch, check_time, check_whole, expand
-from .model import Bound, BoundEstimator, NeuralDiffusion, Trajectory, boundary_terms, decode, gaussian_kl
+from .model import Bound, BoundEstimator, NeuralDiffusion, Trajectory
+from .model import boundary_terms, decode, gaussian_kl
 from .paths import Gaussian, Marginal, Path
 
 # %% ../nbs/10_discrete.ipynb #42ca9abc
@@ -27,8 +28,9 @@ def fresh_share(
     if s.device.type == 'cpu' and (s > t).any():
         raise InputError(f's is later than t for {int((s > t).sum())} of {len(t)} samples; expected s <= t')
     fresh = -eta*torch.expm1(path.schedule.gamma(s) - path.schedule.gamma(t))
-    ratio = expand(path.schedule(s)[1].log(), q_s.log_std) - q_s.log_std    # of spreads, base to own, in logs
-    ratio = ratio.nan_to_num(nan=0.)                                        # both are -inf where there is no noise
+    # of spreads, base to own, in logs; where there is no noise, both are -inf
+    ratio = expand(path.schedule(s)[1].log(), q_s.log_std) - q_s.log_std
+    ratio = ratio.nan_to_num(nan=0.)
     return (expand(fresh, q_s.log_std)*torch.exp(2*ratio)).clamp(max=1 - 1e-6)
 
 def _check_eta(eta, positive=False):
@@ -44,9 +46,10 @@ def posterior(
     eta:float=1., # share of DDPM's variance: 0 is deterministic (DDIM), 1 is DDPM
     q_t:Gaussian|None=None, # `path(t)`, if it has been computed already
 )->Gaussian: # $q(z_s\mid z_t,x)$
-    r"""$q(z_s\mid z_t,x)$ with variance $-\eta\,\sigma_s^2\,\mathrm{expm1}(\gamma_s-\gamma_t)$ (NDM, arXiv 2310.08337).
+    r"""$q(z_s\mid z_t,x)$, with the variance $-\eta\,\sigma_s^2\,\mathrm{expm1}(\gamma_s-\gamma_t)$.
 
-    Raises `InputError` if the process is not Gaussian, `s` is later than `t`, or `eta` is outside of [0, 1]."""
+    NDM, arXiv 2310.08337. Raises `InputError` if the process is not Gaussian, `s` is later than `t`,
+    or `eta` is outside of [0, 1]."""
     q_s, q_t = path(s), path(t) if q_t is None else q_t
     if not isinstance(q_s, Gaussian):
         raise InputError(f'{type(path).__name__} is not Gaussian, so its posterior has no closed form; '
@@ -84,7 +87,7 @@ def discrete_bound(
 
 # %% ../nbs/10_discrete.ipynb #d1000002
 class DiscreteBound(BoundEstimator):
-    r"The bound on $-\log p(x)$ with $T$ steps. Raises `InputError` for numbers that cannot be."
+    r"The bound on $-\log p(x)$ with $T$ steps. `InputError` for impossible numbers."
     def __init__(self,
         steps:int, # $T$, at least 1
         eta:float=1., # share of DDPM's variance, in (0, 1]
@@ -105,13 +108,14 @@ def sample_ancestral(
     noise:Tensor, # where to start, from $\mathcal N(0,I)$, shape `(B, *event)`
     steps:int=100, # number of steps, at least 1; need not be the number trained with
     eta:float=1., # share of DDPM's variance in [0, 1]; 0 is deterministic given the noise
-    generator:torch.Generator|None=None, # of the noise on the way: one `torch.randn` like `noise` in each step
-    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
+    generator:torch.Generator|None=None, # of the noise on the way: one `torch.randn` like `noise` a step
+    callback=None, # `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
     trajectory:bool=False, # also return the way there?
 )->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
-    r"""Sample by $z_s\sim q(z_s\mid z_t,\hat x)$ from $t=1$ down to 0; then the most probable $x$ given $z_0$.
+    r"""Sample by $z_s\sim q(z_s\mid z_t,\hat x)$ from $t=1$ down to 0, and decode.
 
-    Raises `InputError` for a bad number of steps, or `eta` outside of [0, 1]."""
+    The result is the most probable $x$ given $z_0$. Raises `InputError` for a bad number of steps,
+    or `eta` outside of [0, 1]."""
     z, steps = check_batch(noise, 'noise'), check_whole(steps, 'steps')
     _check_eta(eta)
     times, zs = torch.arange(steps, -1, -1, dtype=z.dtype, device=z.device)/steps, [z]

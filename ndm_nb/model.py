@@ -45,7 +45,9 @@ class DataPredictor(Predictor):
 
 # %% ../nbs/05_model.ipynb #e1f21947
 class NoisePredictor(Predictor):
-    r"$\hat x = (z - \sigma_t\,\mathrm{net}(z,t))/\alpha_t$. Raises `InputError` for schedules with $\alpha_1 = 0$."
+    r"""$\hat x = (z - \sigma_t\,\mathrm{net}(z,t))/\alpha_t$: the network predicts the noise.
+
+    Raises `InputError` for schedules with $\alpha_1 = 0$."""
     def __init__(self,
         net:nn.Module, # `net(z, t)` of the shape of `z`
         schedule:NoiseSchedule, # the base schedule of the forward process
@@ -67,7 +69,9 @@ class NoisePredictor(Predictor):
 
 # %% ../nbs/05_model.ipynb #202361b3
 class VelocityPredictor(Predictor):
-    r"$\hat x = (\alpha_t z - \sigma_t\,\mathrm{net}(z,t))/(\alpha_t^2+\sigma_t^2)$, the “v” of arXiv 2202.00512."
+    r"""The guess of a network that predicts $v$, the “v” of arXiv 2202.00512.
+
+    $\hat x = (\alpha_t z - \sigma_t\,\mathrm{net}(z,t))/(\alpha_t^2+\sigma_t^2)$."""
     def __init__(self,
         net:nn.Module, # `net(z, t)` of the shape of `z`
         schedule:NoiseSchedule, # the base schedule of the forward process
@@ -102,7 +106,9 @@ class ResidualPredictor(Predictor):
 
 # %% ../nbs/05_model.ipynb #c93a65cc
 class GaussianOracle(Predictor):
-    r"The exact predictor $\mathbb E[x\mid z_t]$ for data $x\sim\mathcal N(m, s^2)$ and a linear forward process."
+    r"""The exact predictor $\mathbb E[x\mid z_t]$ for Gaussian data.
+
+    The data are $x\sim\mathcal N(m, s^2)$, and the forward process is linear."""
     def __init__(self,
         mean, # $m$, a number or a tensor, broadcastable to the event
         std, # $s$, a number or a tensor, broadcastable to the event
@@ -133,11 +139,13 @@ class Decoder(nn.Module):
 
     def check(self,
         x:Tensor, # data, shape `(B, *event)`
-    ): "Raises `InputError` if `x` is nothing that can be decoded. For a density on all of space, anything can."
+    ): "Raises `InputError` if `x` cannot be decoded. A density on all of space can decode anything."
 
 # %% ../nbs/05_model.ipynb #0ade5ec7
 class GaussianDecoder(Decoder):
-    r"$p(x\mid z_0) = \mathcal N(z_0/\alpha_0,\ \sigma_0^2/\alpha_0^2)$, for continuous data. Derived in this notebook."
+    r"""$p(x\mid z_0) = \mathcal N(z_0/\alpha_0,\ \sigma_0^2/\alpha_0^2)$, for continuous data.
+
+    Derived in this notebook."""
     def __init__(self,
         schedule:NoiseSchedule|None=None, # the base schedule; `LinearGamma()` if left out
     ):
@@ -176,7 +184,8 @@ class Levels:
     ):
         last = len(values) - 1
         spacing = (values[-1] - values[0])/last
-        u = (mean - (values[0] + values[-1])/2)/spacing         # from the middle, where floats are most precise
+        # seen from the middle, where floats are most precise
+        u = (mean - (values[0] + values[-1])/2)/spacing
         self.nearest = (u + last/2).round().clamp(0, last)
         self.offset = u - (self.nearest - last/2)
         self.values, self.precision, self.size = values, (spacing/std)**2, min(2*reach, last) + 1
@@ -187,7 +196,9 @@ class Levels:
 def log_ratio(self:Levels,
     j:Tensor, # whole numbers, shape `(B, *event)`, or with a dimension in front
 )->Tensor: # $a_j/\log 2$, of the shape of `j`
-    r"$\log_2(p_{n+j}/p_n)$, in bits: the level `j` further on against the nearest one. Derived in this notebook."
+    r"""$\log_2(p_{n+j}/p_n)$, in bits: the level `j` further on against the nearest one.
+
+    Derived in this notebook."""
     return j*(2*self.offset - j) * (self.precision/(2*math.log(2)))
 
 @patch
@@ -227,7 +238,9 @@ def _reach(
     levels:int, # $L$, at least 2
     spacing:float, # between two levels, above 0
 )->int: # $h$, from 0 to $L$
-    "How many levels on each side of the nearest count in float64; all of them if training can move the schedule's start."
+    """How many levels on each side of the nearest count in float64.
+
+    If training can move the schedule's start, all of them do."""
     parameters = [p for p in schedule.parameters() if p.requires_grad]
     alpha, sigma = schedule(next(schedule.parameters(), torch.zeros(1, device='cpu')).new_zeros(1))
     w = sigma/alpha/spacing
@@ -313,7 +326,7 @@ class Volatility(nn.Module):
         t:Tensor, # times of this process's part of the batch, shape `(B,)`
         velocity:Tensor, # $\Delta f$, the mismatch of the velocities there, shape `(B, *event)`
         score:Tensor, # $\Delta\nabla_z\log q$, that of the scores, shape `(B, *event)`
-    ): "What was seen in training: a volatility that keeps statistics takes it in."
+    ): "What was seen in training: a volatility that keeps statistics adds it to them."
 
 # %% ../nbs/05_model.ipynb #5c854653
 class NeuralDiffusion(nn.Module):
@@ -337,7 +350,7 @@ class Trajectory(NamedTuple):
 def decode(
     model:NeuralDiffusion, # its decoder is used
     z:Tensor, # $z_0$, shape `(B, *event)`
-    way:Trajectory|None=None, # the way there, if it was asked for
+    way:Trajectory|None=None, # the way there, if it was kept
 )->Tensor|tuple: # data, shape `(B, *event)`, or the pair of it and the way
     "The most probable data given $z_0$. Raises `InputError` if that is not finite."
     bad = int((~z.isfinite()).flatten(1).any(1).sum())

@@ -30,7 +30,9 @@ class TimeFeatures(nn.Module):
 
 # %% ../nbs/02_networks.ipynb #82a6cdba
 class SiLU(nn.Module):
-    r"$u\operatorname{sigmoid}(u)$, in operations that can be differentiated forward and backward any number of times."
+    r"""$u\operatorname{sigmoid}(u)$, in elementary operations.
+
+    They can be differentiated forward and backward any number of times."""
     def forward(self,
         u:Tensor, # any shape
     )->Tensor: # of the same shape
@@ -39,13 +41,16 @@ class SiLU(nn.Module):
 
 # %% ../nbs/02_networks.ipynb #d1ab45f8
 class LayerNorm(nn.Module):
-    "Layer normalisation over the last dimension, in operations that can be differentiated any number of times."
+    """Layer normalisation over the last dimension, in elementary operations.
+
+    They can be differentiated forward and backward any number of times."""
     def __init__(self,
         width:int, # size of the last dimension
         eps:float=1e-5, # added to the variance, above 0
     ):
         super().__init__()
-        self.weight, self.bias, self.eps = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width)), eps
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+        self.eps = eps
 
     def forward(self,
         u:Tensor, # shape `(..., width)`
@@ -69,7 +74,7 @@ class ResidualBlock(nn.Module):
         h:Tensor, # hidden vectors, shape `(B, width)`
         features:Tensor|None=None, # the embedded time, shape `(B, time_size)`
     )->Tensor: # shape `(B, width)`
-        "One block."
+        "The hidden vectors, and what the block adds to them."
         u = self.up(self.norm(h))
         if self.time is not None: u = u + self.time(features)
         return h + self.down(self.act(u))
@@ -111,11 +116,12 @@ class MLP(nn.Module):
         self.inp = nn.Linear(size, width)
         self.blocks = nn.ModuleList(ResidualBlock(width, width//2 if time else 0) for _ in range(depth))
         self.norm, self.act, self.head = LayerNorm(width), SiLU(), nn.Linear(width, size*(outputs or 1))
-        nn.init.zeros_(self.head.weight); nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self,
         z:Tensor, # data or noisy data, shape `(B, *event)`
-        t:Tensor|None=None, # times in [0, 1], shape `(B,)`; left out if the network was made with `time=False`
+        t:Tensor|None=None, # times in [0, 1], shape `(B,)`; left out for a network with `time=False`
     )->Tensor: # shape `(B, *event)`, or `(B, outputs, *event)`
         "The output at `z` and `t`. Raises `InputError` for a shape or a time that does not fit."
         features = embed_time(self, z, t)

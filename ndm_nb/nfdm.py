@@ -17,7 +17,9 @@ from .transforms import Curve, SeparableCurve, power_basis
 
 # %% ../nbs/12_nfdm.ipynb #0a7b8e4e
 class AffinePath(Path):
-    r"$q(z_t\mid x) = \mathcal N\big(\alpha_t F_t,\ \sigma_t^2 e^{2(1-t)S_t}\big)$ along a curve $(F_t, S_t)$."
+    r"""A Gaussian path with learned mean and spread, both from one curve $(F_t, S_t)$.
+
+    $q(z_t\mid x) = \mathcal N\big(\alpha_t F_t,\ \sigma_t^2 e^{2(1-t)S_t}\big)$."""
     def __init__(self,
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
         curve:Curve, # $t \mapsto (F_t, S_t)$, stacked along dimension 1
@@ -45,11 +47,13 @@ class AffinePath(Path):
 
 # %% ../nbs/12_nfdm.ipynb #15ac51b5
 class AffineForward(ForwardProcess):
-    r"$z_t = \alpha_t F_t(x) + \sigma_t e^{(1-t)S_t(x)}\varepsilon$: learned mean and spread (NFDM, arXiv 2404.12940)."
+    r"""$z_t = \alpha_t F_t(x) + \sigma_t e^{(1-t)S_t(x)}\varepsilon$: learned mean and spread.
+
+    NFDM, arXiv 2404.12940."""
     def __init__(self,
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
-        net:nn.Module, # `net(x, t)` of shape `(B, 2, *event)`; with a basis of K terms, `net(x)` of `(B, 2*K, *event)`
-        basis=None, # None for a network that sees the time, or as for `SeparableTransform`: a function or a number K
+        net:nn.Module, # `net(x, t)`, `(B, 2, *event)`; with a basis of K terms `net(x)`, `(B, 2*K, *event)`
+        basis=None, # None for a network that sees the time; or K, or a function, see `SeparableTransform`
     ):
         super().__init__(schedule)
         self.net = net
@@ -68,11 +72,14 @@ class AffineForward(ForwardProcess):
         if h.shape != expected:
             raise InputError(f'{name} returned shape {tuple(h.shape)}; '
                              f'expected {expected}, twice the {K} terms of the basis')
-        return AffinePath(self.schedule, SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis), x)
+        curve = SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis)
+        return AffinePath(self.schedule, curve, x)
 
 # %% ../nbs/12_nfdm.ipynb #44cdb913
 class CouplingFlow(nn.Module):
-    r"$h_\varphi(\varepsilon; x, t)$: affine coupling layers (arXiv 1605.08803), the identity at $t=0$ and $t=1$."
+    r"""$h_\varphi(\varepsilon; x, t)$: affine coupling layers, the identity at $t=0$ and at $t=1$.
+
+    RealNVP, arXiv 1605.08803."""
     def __init__(self,
         nets, # one `net(v, t)` for each layer; `v` and its output are `(B, 2*C, ...)`, noise and data
     ):
@@ -103,7 +110,7 @@ class CouplingFlow(nn.Module):
         u:Tensor, # $h(\varepsilon; x, t)$, shape `(B, *event)`
         x:Tensor, # the data, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
-    )->tuple: # $\varepsilon$, shape `(B, *event)`, and $\log\lvert\det\partial h^{-1}/\partial u\rvert$, shape `(B,)`
+    )->tuple: # $\varepsilon$, `(B, *event)`, and $\log\lvert\det\partial h^{-1}/\partial u\rvert$, `(B,)`
         "Undo the layers, last one first."
         logdet = u.new_zeros(len(u))
         for i in reversed(range(len(self.nets))):
@@ -122,10 +129,11 @@ class FlowMarginal(Marginal):
     ): self.base, self.coupling, self.x, self.t = base, coupling, x, t
 
     def sample(self,
-        noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; drawn from $\mathcal N(0, I)$ if left out
+        noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; from $\mathcal N(0, I)$ if left out
     )->Tensor: # $z$, shape `(B, *event)`
         r"$z = \mu + \sigma\,h(\varepsilon)$."
-        return self.base.sample(self.coupling(randn_rows(self.base.mean) if noise is None else noise, self.x, self.t))
+        noise = randn_rows(self.base.mean) if noise is None else noise
+        return self.base.sample(self.coupling(noise, self.x, self.t))
 
     @property
     def log_std(self)->Tensor: # broadcastable to the event
@@ -150,7 +158,9 @@ class FlowMarginal(Marginal):
 def velocity(self:FlowMarginal,
     z:Tensor, # where, shape `(B, *event)`
 )->Tensor: # shape `(B, *event)`
-    r"$f = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu) + \sigma\dot h$; only for a marginal made by `path.flow(t)`."
+    r"""$f = \dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu) + \sigma\dot h$.
+
+    Only for a marginal that was made by `path.flow(t)`."""
     noise = self.noise(z)
     _, d_h = t_jvp(lambda t: self.coupling(noise, self.x, t), self.t)
     return self.base.velocity(z) + self.base.std*d_h
@@ -178,11 +188,11 @@ class FlowPath(Path):
         return FlowMarginal(self.base.flow(t), self.coupling, self.x, t)
 
     def data(self)->Tensor: # what the decoder is to give back
-        "As the base has it."
+        "What the base gives back."
         return self.base.data()
 
     def prior(self)->Gaussian: # $p(z_1)$
-        "As the base has it."
+        "What the base starts from."
         return self.base.prior()
 
     def end(self,
@@ -193,7 +203,9 @@ class FlowPath(Path):
 
 # %% ../nbs/12_nfdm.ipynb #e410b633
 class FlowForward(ForwardProcess):
-    r"$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$, on a Gaussian process (NFDM, arXiv 2404.12940)."
+    r"""$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$, on a Gaussian process.
+
+    NFDM, arXiv 2404.12940."""
     def __init__(self,
         base:ForwardProcess, # with Gaussian marginals: `LinearForward`, `NeuralForward` or `AffineForward`
         coupling:CouplingFlow, # $h_\varphi$

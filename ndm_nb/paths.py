@@ -16,7 +16,9 @@ from .transforms import Curve, IdentityTransform, Transform
 
 # %% ../nbs/04_paths.ipynb #2611ec1b
 class Marginal:
-    r"$q(z_t\mid x)$ at given times. A subclass defines `sample`, `noise`, `log_prob`, `velocity` and perhaps `score`."
+    r"""$q(z_t\mid x)$ at given times.
+
+    A subclass defines `sample`, `noise`, `log_prob`, `velocity` and perhaps `score`."""
     def score(self,
         z:Tensor, # where, shape `(B, *event)`
     )->Tensor: # $\nabla_z\log q(z\mid x)$, shape `(B, *event)`
@@ -55,7 +57,7 @@ class Gaussian(Marginal):
         return self.mean
 
     def sample(self,
-        noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; drawn from $\mathcal N(0, I)$ if left out
+        noise:Tensor|None=None, # $\varepsilon$, shape `(B, *event)`; from $\mathcal N(0, I)$ if left out
     )->Tensor: # $z$, shape `(B, *event)`
         r"$z = \mu + \sigma\varepsilon$."
         return self.mean + self.std*(randn_rows(self.mean) if noise is None else noise)
@@ -74,7 +76,6 @@ def log_prob(self:Gaussian,
     r"$\log q(z\mid x)$, summed over the event."
     return -sum_event(self.noise(z)**2/2 + self.log_std + math.log(2*math.pi)/2)
 
-# %% ../nbs/04_paths.ipynb #bf8d675a
 @patch
 def score(self:Gaussian,
     z:Tensor, # where, shape `(B, *event)`
@@ -82,14 +83,16 @@ def score(self:Gaussian,
     r"$\nabla_z\log q(z\mid x) = -(z-\mu)/\sigma^2$."
     return -self.noise(z) / self.std
 
-# %% ../nbs/04_paths.ipynb #cdae5395
 @patch
 def velocity(self:Gaussian,
     z:Tensor, # where, shape `(B, *event)`
 )->Tensor: # $f(z,t,x)$, shape `(B, *event)`
-    r"$\dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu)$. Raises `InputError` for a marginal not made by `path.flow(t)`."
+    r"""$\dot\mu + \frac{\dot\sigma}{\sigma}(z-\mu)$.
+
+    Raises `InputError` for a marginal that was not made by `path.flow(t)`."""
     if self.d_mean is None:
-        raise InputError('this marginal has no time derivative; ask for it with path.flow(t) in place of path(t)')
+        raise InputError('this marginal has no time derivative; '
+                         'ask for it with path.flow(t) in place of path(t)')
     return self.d_mean + self.d_log_std*(z - self.mean)
 
 # %% ../nbs/04_paths.ipynb #71db8474
@@ -170,7 +173,9 @@ class GaussianPath(Path):
 
 # %% ../nbs/04_paths.ipynb #77440cb7
 class NeuralForward(ForwardProcess):
-    r"$z_t = \alpha_t F_\varphi(x,t) + \sigma_t\varepsilon$: data transformed before the noise (NDM, arXiv 2310.08337)."
+    r"""$z_t = \alpha_t F_\varphi(x,t) + \sigma_t\varepsilon$: the data is transformed before the noise.
+
+    NDM, arXiv 2310.08337."""
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
         transform:Transform, # $F_\varphi$, with $F_\varphi(x,0)=x$
@@ -186,7 +191,9 @@ class NeuralForward(ForwardProcess):
 
 # %% ../nbs/04_paths.ipynb #dc84e922
 class LinearForward(NeuralForward):
-    r"$z_t = \alpha_t x + \sigma_t\varepsilon$: nothing is learned but perhaps the schedule (DDPM, VDM, flow matching)."
+    r"""$z_t = \alpha_t x + \sigma_t\varepsilon$: nothing is learned but perhaps the schedule.
+
+    DDPM, VDM, flow matching."""
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
     ): super().__init__(schedule, IdentityTransform())

@@ -39,7 +39,7 @@ grids = ('uniform', 'quadratic', 'sine', 'logsnr')
 @torch.no_grad()
 def time_grid(
     steps:int, # number of steps, at least 1
-    kind:str='uniform', # 'uniform', 'quadratic' (finer near the data), 'sine' (finer at both ends) or 'logsnr' (even in $\gamma$)
+    kind:str='uniform', # or 'quadratic' (fine near the data), 'sine' (both ends), 'logsnr' (even in $\gamma$)
     schedule:NoiseSchedule|None=None, # where $\gamma$ comes from, for 'logsnr'
     like:Tensor|None=None, # the times get its dtype and device
 )->Tensor: # decreasing times, the first is 1 and the last 0, shape `(steps + 1,)`
@@ -66,7 +66,9 @@ def _heun_step(drift, z, t, s, kick):
     return z + (s - t)*(b + drift(s, z + (s - t)*b + kick))/2 + kick
 
 def _walk(step, drift, kick, z, times, callback, trajectory):
-    "Step along `times`, with the noise `kick(i, z)` in step `i`; the last step is Euler's. $z_0$ and the trajectory."
+    """Step along `times`, with the noise `kick(i, z)` in step `i`; the last step is Euler's.
+
+    Returns $z_0$ and the trajectory."""
     zs, last = [z], len(times) - 2
     for i, (t, s) in enumerate(zip(times[:-1], times[1:])):
         if callback: callback(z, t.repeat(len(z)))
@@ -83,16 +85,20 @@ def library_solvers()->dict: # name to True for an adaptive solver, False for on
     "The ODE solvers of torchdiffeq."
     from torchdiffeq._impl.odeint import SOLVERS
     from torchdiffeq._impl.solvers import AdaptiveStepsizeODESolver as Adaptive, FixedGridODESolver as Fixed
-    return {name: issubclass(kind, Adaptive) for name, kind in SOLVERS.items() if issubclass(kind, (Adaptive, Fixed))}
+    ours = {name: kind for name, kind in SOLVERS.items() if issubclass(kind, (Adaptive, Fixed))}
+    return {name: issubclass(kind, Adaptive) for name, kind in ours.items()}
 
 # %% ../nbs/14_sampling.ipynb #ac6b3664
 def _check_solver(solver, wanted=''):
-    "The name of the function that has a solver; `InputError` if there is none, or if it is not the wanted one."
+    """The name of the function that has a solver.
+
+    Raises `InputError` if there is none, or if it is not the wanted one."""
     names = dict(sample_ode=[*(_ode_steps | library_solvers())], sample_sde=[*_sde_steps])
     owner = next((function for function in names if solver in names[function]), None)
     if owner and wanted in ('', owner): return owner
     problem = f'{solver!r} is a solver of {owner}, not of {wanted}' if owner else f'unknown solver {solver!r}'
-    expected = [f'{function} has {", ".join(names[function])}' for function in ([wanted] if wanted else names)]
+    having = [wanted] if wanted else names
+    expected = [f'{function} has {", ".join(names[function])}' for function in having]
     raise InputError('; '.join([problem, *expected]))
 
 # %% ../nbs/14_sampling.ipynb #4b30c155
@@ -108,7 +114,8 @@ def solve(
     "Solve an ODE by torchdiffeq. Raises `InputError` if the solver is not known, or gives up."
     from torchdiffeq import odeint
     adaptive = choose(solver, library_solvers(), 'solver')
-    options = dict(step_t=times[-1:], max_num_steps=10_000) if adaptive else dict(grid_constructor=lambda f, y, t: times)
+    if adaptive: options = dict(step_t=times[-1:], max_num_steps=10_000)
+    else: options = dict(grid_constructor=lambda f, y, t: times)
     at = times if everywhere else times[[0, -1]]
     try: return odeint(f, begin, at, method=solver, rtol=rtol, atol=atol, options=options)
     except AssertionError as e:
@@ -116,7 +123,9 @@ def solve(
                          'try larger tolerances, float64, or a solver with fixed steps') from None
 
 def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
-    "The same as `_walk` by torchdiffeq, which returns only at the end, so that all calls of `callback` come then."
+    """The same as `_walk`, by torchdiffeq.
+
+    That returns only at the end, so all calls of `callback` come then."""
     zs = solve(drift, z, times, solver, rtol, atol, everywhere=bool(callback or trajectory))
     if callback:
         for t, z in zip(times, zs): callback(z, t.repeat(len(z)))
@@ -131,7 +140,8 @@ def _drift(model, volatility=None):
     r"The function $b(t,z)$ that torchdiffeq sees, with one time for all samples."
     def drift(t, z):
         r"$b(z,t)$ for one time `t` without dimensions."
-        t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z)) # neither rounding nor a failing solver may leave [0, 1]
+        # neither rounding nor a failing solver may leave [0, 1]
+        t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z))
         return generative_drift(model, z, t, volatility(t) if volatility else None)
     return drift
 
@@ -141,19 +151,21 @@ def sample_ode(
     model:NeuralDiffusion, # in any mode
     noise:Tensor, # where to start, from $\mathcal N(0,I)$, shape `(B, *event)`
     steps:int=50, # number of steps; for an adaptive solver only the times of `trajectory` and `callback`
-    solver:str='heun', # 'euler', 'heun', or a method of torchdiffeq: 'rk4' (fixed steps), 'dopri5' (adaptive), ...
+    solver:str='heun', # 'euler', 'heun', or one of torchdiffeq: 'rk4' (fixed steps), 'dopri5' (adaptive), ...
     grid:str='uniform', # see `time_grid`
     rtol:float=1e-5, # relative tolerance of an adaptive solver
     atol:float=1e-5, # absolute tolerance of an adaptive solver
-    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
+    callback=None, # `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
     trajectory:bool=False, # also return the way there?
 )->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
     r"Solve $\dot z = f(z,t,\hat x_\theta(z,t))$ from $t=1$ to $t=0$, then decode: the most probable $x$."
     _check_solver(solver, 'sample_ode')
-    if not (rtol >= 0 and atol > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected rtol >= 0 and atol > 0')
+    if not (rtol >= 0 and atol > 0):
+        raise InputError(f'rtol={rtol}, atol={atol}; expected rtol >= 0 and atol > 0')
     z, times = _start(model, noise, steps, grid)
-    drift = _drift(model)
-    if solver in _ode_steps: z, way = _walk(_ode_steps[solver], drift, lambda i, z: 0, z, times, callback, trajectory)
+    drift, no_kick = _drift(model), lambda i, z: 0
+    if solver in _ode_steps:
+        z, way = _walk(_ode_steps[solver], drift, no_kick, z, times, callback, trajectory)
     else: z, way = _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory)
     return decode(model, z, way)
 
@@ -184,11 +196,13 @@ def sample_sde(
     solver:str='euler_maruyama', # 'euler_maruyama' or 'stochastic_heun'
     volatility=None, # a function from times `(B,)` to $g(t)$, shape `(B,)`; the model's if left out
     grid:str='uniform', # see `time_grid`
-    generator:torch.Generator|None=None, # of the noise on the way: one `torch.randn` like `noise` in each step
-    callback=None, # called as `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
+    generator:torch.Generator|None=None, # of the noise on the way: one `torch.randn` like `noise` a step
+    callback=None, # `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
     trajectory:bool=False, # also return the way there?
 )->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
-    r"Solve $dz = f_B(z,t,\hat x_\theta)\,dt + g_t\,d\bar w$ from $t=1$ to $t=0$, then decode: the most probable $x$."
+    r"""Solve $dz = f_B(z,t,\hat x_\theta)\,dt + g_t\,d\bar w$ from $t=1$ to $t=0$, then decode.
+
+    The result is the most probable $x$ given $z_0$."""
     _check_solver(solver, 'sample_sde')
     z, times = _start(model, noise, steps, grid)
     volatility = model.volatility if volatility is None else volatility
@@ -226,6 +240,8 @@ def count_nfe(
 def solvers_at(
     nfe:int, # number of function evaluations, at least 1
 )->dict: # name of an ODE solver to its number of steps
-    "Solvers of fixed steps at (nearly) equal cost; those that have no step to take at this price are left out."
+    """Solvers of fixed steps at (nearly) equal cost.
+
+    Those that would need more for a single step are left out."""
     steps, least = dict(euler=nfe, midpoint=nfe//2, heun=(nfe + 1)//2), dict(euler=1, midpoint=1, heun=2)
     return {solver: n for solver, n in steps.items() if n >= least[solver]}

@@ -15,7 +15,9 @@ from .core import InputError, t_jvp
 
 # %% ../nbs/01_schedules.ipynb #bbec2c11
 class NoiseSchedule(nn.Module):
-    r"$t \mapsto (\alpha_t, \sigma_t)$. A subclass defines `forward`, or `gamma` if it is `VariancePreserving`."
+    r"""Signal and noise over time: $t \mapsto (\alpha_t, \sigma_t)$.
+
+    A subclass defines `forward`, or `gamma` if it is `VariancePreserving`."""
     def forward(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
@@ -75,7 +77,9 @@ def _check_gamma(gamma_min, gamma_max):
 
 # %% ../nbs/01_schedules.ipynb #2ed89fb5
 class CosineGamma(VariancePreserving):
-    r"$\alpha = \cos\theta_t$, $\sigma = \sin\theta_t$, $\theta_t$ linear in $t$ between given ends (arXiv 2102.09672)."
+    r"""The cosine schedule: $\alpha = \cos\theta_t$, $\sigma = \sin\theta_t$ (arXiv 2102.09672).
+
+    $\theta_t$ is linear in $t$ between given ends."""
     def __init__(self,
         gamma_min:float=-13.3, # $\gamma_0$: the noise left at the data end
         gamma_max:float=5., # $\gamma_1$: the signal left at the noise end
@@ -145,7 +149,9 @@ class GeometricSchedule(NoiseSchedule):
 
 # %% ../nbs/01_schedules.ipynb #565be984
 class LearnedGamma(VariancePreserving):
-    r"A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear. Derived in this notebook."
+    r"""A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear.
+
+    Derived in this notebook."""
     def __init__(self,
         gamma_min:float=-13.3, # $\gamma_0$, kept
         gamma_max:float=5., # $\gamma_1$, kept

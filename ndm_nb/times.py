@@ -13,11 +13,14 @@ from .core import InputError, antithetic_time, bucket, gather_rows, shard_rows
 
 # %% ../nbs/09_times.ipynb #t1000007
 class EvenTimes:
-    "Where in [0, 1] a bound is looked at: evenly spread times, from which nothing is learned. Others override."
+    """At which times in [0, 1] to look at a bound: evenly spread ones, from which nothing is learned.
+
+    Other samplers override what is different."""
     def __call__(self,
         n:int, # number of samples
         like:Tensor, # gives dtype and device
     )->Tensor: # times in [0, 1), shape `(n,)`
+        "Times for a batch."
         return antithetic_time(n, like)
 
     def density(self,
@@ -29,7 +32,7 @@ class EvenTimes:
     def update(self,
         t:Tensor, # times that were drawn, shape `(B,)`
         value:Tensor, # the integrand there, nats, shape `(B,)`
-    ): "What the integrand was: a sampler that learns takes it in."
+    ): "What the integrand was: a sampler that learns adds it to what it knows."
 
     def state_dict(self)->dict: # name to tensor
         "What has been learned so far: nothing."
@@ -57,13 +60,16 @@ class UniformTimes(EvenTimes):
 
 # %% ../nbs/09_times.ipynb #c1ee608d
 class BucketTime(EvenTimes):
-    "Times from a density that is constant in each of several buckets. A subclass defines `weights` and `update`."
+    """Times from a density that is constant in each of several buckets.
+
+    A subclass defines `weights` and `update`."""
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
     ):
         if buckets < 1 or not 0 < uniform <= 1:
-            raise InputError(f'buckets={buckets}, uniform={uniform}; expected at least 1 bucket, 0 < uniform <= 1')
+            raise InputError(f'buckets={buckets}, uniform={uniform}; '
+                             'expected at least 1 bucket, 0 < uniform <= 1')
         self.buckets, self.uniform = buckets, uniform
 
     def weights(self)->Tensor: # positive, shape `(buckets,)`
@@ -105,7 +111,9 @@ def load_state_dict(self:BucketTime,
 
 # %% ../nbs/09_times.ipynb #790fdbae
 class ImportanceTime(BucketTime):
-    r"Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment (arXiv 2102.09672)."
+    r"""Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment.
+
+    Improved DDPM, arXiv 2102.09672."""
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
@@ -132,7 +140,9 @@ class ImportanceTime(BucketTime):
 
 # %% ../nbs/09_times.ipynb #06a5d9d5
 class LearnedTime(BucketTime):
-    "Times from a density learned by gradient descent on the variance of the estimate. Derived in this notebook."
+    """Times from a density learned by gradient descent on the variance of the estimate.
+
+    Derived in this notebook."""
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
@@ -140,7 +150,8 @@ class LearnedTime(BucketTime):
     ):
         super().__init__(buckets, uniform)
         self.logits = torch.zeros(buckets, requires_grad=True)
-        self.optimiser = torch.optim.Adam([self.logits], lr=lr, eps=1e-5)       # rounding errors stay small steps
+        # eps so large that rounding errors remain small steps
+        self.optimiser = torch.optim.Adam([self.logits], lr=lr, eps=1e-5)
 
     def weights(self)->Tensor: # shape `(buckets,)`
         "A softmax of the learned logits."
@@ -158,7 +169,9 @@ class LearnedTime(BucketTime):
         with torch.enable_grad():
             p = self.uniform + (1 - self.uniform)*self.buckets*self.weights()
             loss = -((square/square.mean() - 1)*p[k].log()).mean()
-        self.optimiser.zero_grad(); loss.backward(); self.optimiser.step()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
 
 # %% ../nbs/09_times.ipynb #t1000016
 @patch
@@ -177,4 +190,5 @@ def load_state_dict(self:LearnedTime,
     self.optimiser.load_state_dict(self.optimiser.state_dict() | dict(state={0: moments} if moments else {}))
 
 # %% ../nbs/09_times.ipynb #t1000017
-time_samplers = dict(antithetic=EvenTimes, uniform=UniformTimes, importance=ImportanceTime, learned=LearnedTime)
+time_samplers = dict(antithetic=EvenTimes, uniform=UniformTimes,
+                     importance=ImportanceTime, learned=LearnedTime)

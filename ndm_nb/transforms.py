@@ -35,7 +35,9 @@ class Curve:
 
 # %% ../nbs/03_transforms.ipynb #ab23f15b
 class Transform(nn.Module):
-    r"$x \mapsto$ the curve $t \mapsto F_\varphi(x,t)$, with $F_\varphi(x,0) = x$. A subclass defines `forward`."
+    r"""$x \mapsto$ the curve $t \mapsto F_\varphi(x,t)$, with $F_\varphi(x,0) = x$.
+
+    A subclass defines `forward`."""
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
     )->Curve: # $t \mapsto F_\varphi(x,t)$
@@ -44,7 +46,7 @@ class Transform(nn.Module):
 
 # %% ../nbs/03_transforms.ipynb #21df0135
 class IdentityTransform(Transform):
-    "$F(x,t) = x$."
+    "$F(x,t) = x$: the data stays as it is."
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
     )->Curve: # $t \mapsto x$
@@ -53,16 +55,18 @@ class IdentityTransform(Transform):
 
 # %% ../nbs/03_transforms.ipynb #a6f75e80
 class NetTransform(Transform):
-    r"$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$ (after NDM, arXiv 2310.08337)."
+    r"""$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$.
+
+    After NDM, arXiv 2310.08337."""
     def __init__(self,
-        net:nn.Module, # `net(x, t)` of the shape of `x`; smooth in `t`, without dropout or batch normalisation
+        net:nn.Module, # `net(x, t)` of the shape of `x`, smooth in `t`; no dropout, no batch normalisation
     ):
         super().__init__()
         self.net = net
 
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
-    )->Curve: # runs the network at every time it is asked for
+    )->Curve: # runs the network at every time that it is called with
         "The curve from `x`. It raises `InputError` if the network returns another shape."
         net = lambda t: check_like(self.net(x, t), x, 'the network of NetTransform')
         return Curve(lambda t: x + expand(t, x)*net(t))
@@ -77,7 +81,7 @@ def power_basis(
 
 # %% ../nbs/03_transforms.ipynb #7884fc70
 class SeparableCurve(Curve):
-    r"$x + \sum_k b_k(t)\,h_k$: the network has already run, time costs nothing."
+    r"$x + \sum_k b_k(t)\,h_k$: the network has already run, and another time costs nothing."
     def __init__(self,
         x:Tensor, # where the curve starts, shape `(B, *event)`
         h:Tensor, # displacements, shape `(B, K, *event)`
@@ -101,7 +105,9 @@ class SeparableCurve(Curve):
 
 # %% ../nbs/03_transforms.ipynb #cb6eac9c
 class SeparableTransform(Transform):
-    r"$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one network pass for every $t$. Derived in this notebook."
+    r"""$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one network pass for all $t$.
+
+    Derived in this notebook."""
     def __init__(self,
         net:nn.Module, # `net(x)` of shape `(B, K, *event)`
         basis=5, # a function `(B,)` -> `(B, K)` that is 0 at $t=0$, or a number K for `power_basis(K)`
@@ -112,9 +118,12 @@ class SeparableTransform(Transform):
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
     )->SeparableCurve: # its displacements are computed already
-        "The curve from `x`. Raises `InputError` if the network returns another number of terms than the basis has."
+        """The curve from `x`.
+
+        Raises `InputError` if the network returns another number of terms than the basis has."""
         h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
-        if h.shape != (len(x), K, *x.shape[1:]):
+        expected = (len(x), K, *x.shape[1:])
+        if h.shape != expected:
             raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; '
-                             f'expected {(len(x), K, *x.shape[1:])}, the second for the {K} terms of the basis')
+                             f'expected {expected}, the second for the {K} terms of the basis')
         return SeparableCurve(x, h.to(x.dtype), self.basis)

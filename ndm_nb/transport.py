@@ -46,15 +46,17 @@ def curvature_penalty(
 def curvature(
     weight:float, # $\lambda$, nats per squared unit of the data, at least 0
     margin:float=.01, # $\kappa$, see `curvature_penalty`
-    share:float=1., # $p$, of the training batches in which it is computed, at random, divided by $p$; in (0, 1]
+    share:float=1., # $p$, in (0, 1]: of the training batches in which it is computed, divided by $p$
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
-    r"$\lambda$ times the curvature penalty, or an unbiased estimate of it. Raises `InputError` for bad numbers."
+    r"""$\lambda$ times the curvature penalty, or an unbiased estimate of it.
+
+    Raises `InputError` for impossible numbers."""
     if not 0 <= weight < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
     if not 0 < share <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
     return partial(_weighted_curvature, weight=weight, margin=margin, share=share)
 
 def _weighted_curvature(model, x, weight, margin, share):
-    if not model.training: share = 1.                                            # validation leaves nothing to chance
+    if not model.training: share = 1.                               # validation leaves nothing to chance
     if share < 1 and torch.rand(()) >= share: return x.new_zeros(len(x))
     return weight/share*curvature_penalty(model, x, margin=margin)
 
@@ -62,10 +64,14 @@ def _weighted_curvature(model, x, weight, margin, share):
 def straightness(
     trajectory:Trajectory, # of at least two steps, from `sample_ode(..., trajectory=True)`
 )->Tensor: # at least 0, a pure number, shape `()`; 0 for straight lines at constant speed
-    r"$\int\mathbb E\|\dot z_t - D\|^2dt\,/\,\mathbb E\|D\|^2$, $D$ the mean velocity (after arXiv 2209.03003)."
+    r"""How far trajectories are from straight lines at constant speed.
+
+    $\int\mathbb E\|\dot z_t - D\|^2dt\,/\,\mathbb E\|D\|^2$ with the mean velocity $D$ (after arXiv
+    2209.03003)."""
     t, z = trajectory
     if len(t) < 3:
-        raise InputError(f'trajectory has {len(t) - 1} steps; expected at least 2, since one is always straight')
+        raise InputError(f'trajectory has {len(t) - 1} steps; '
+                         'expected at least 2, since one is always straight')
     t, z = t.double(), z.flatten(2).double()
     steps, whole = t.diff()[:, None], (z[-1] - z[0])/(t[-1] - t[0])
     excess = ((z.diff(dim=0)/steps[..., None] - whole)**2).sum(2)
@@ -87,7 +93,7 @@ def few_step_error(
 
 # %% ../nbs/16_transport.ipynb #8b7cd4f6
 def _check_pairs(a, b):
-    "Complain about two batches that cannot be paired."
+    "Raises `InputError` for two batches that cannot be paired."
     check_batch(b, 'the second batch', check_batch(a, 'the first batch').shape[1:])
     if len(a) != len(b): raise InputError(f'batches of {len(a)} and {len(b)} samples; expected equally many')
 
@@ -102,12 +108,13 @@ def transport_cost(
 def match(
     a:Tensor, # samples, shape `(n, *event)`
     b:Tensor, # other samples, of the same shape
-)->tuple: # the order in which `b` belongs to `a`, shape `(n,)`, and the squared distance of each pair, float64
+)->tuple: # the order of `b` that fits `a`, and the squared distances of the pairs, float64, `(n,)` each
     r"The permutation $\pi$ with the least $\sum_i\|a_i-b_{\pi(i)}\|^2$, exactly; the time grows with $n^3$."
     from scipy.optimize import linear_sum_assignment
     _check_pairs(a, b)
     a, b = a.detach().flatten(1).double(), b.detach().flatten(1).double()
-    cost = torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist')**2        # the other mode cancels digits
+    # the other mode cancels digits
+    cost = torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist')**2
     rows, order = linear_sum_assignment(cost.cpu().numpy())
     return torch.from_numpy(order).to(a.device), cost[rows, order]
 
@@ -120,7 +127,9 @@ def optimal_transport_cost(
 
 # %% ../nbs/16_transport.ipynb #c56897de
 class ConvexTransport(nn.Module):
-    r"$T = \nabla\psi$, $\psi = \frac a2\|e\|^2 + \tau\log\sum_k e^{(c_k\cdot e+b_k)/\tau}$. Derived in this notebook."
+    r"""A map from noise to data that is the gradient of a convex function, $T = \nabla\psi$.
+
+    $\psi = \frac a2\|e\|^2 + \tau\log\sum_k e^{(c_k\cdot e+b_k)/\tau}$. Derived in this notebook."""
     def __init__(self,
         event, # the event shape, such as `(2,)`; its size is that of the Jacobian, so keep it small
         centres:int=64, # $K$, at least 1
@@ -128,10 +137,12 @@ class ConvexTransport(nn.Module):
     ):
         super().__init__()
         if centres < 1 or not spread > 0:
-            raise InputError(f'centres={centres}, spread={spread}; expected at least 1 centre and a spread above 0')
+            raise InputError(f'centres={centres}, spread={spread}; '
+                             'expected at least 1 centre and a spread above 0')
         self.event = tuple(event)
         self.centre = nn.Parameter(spread*torch.randn(centres, math.prod(self.event)))
-        self.offset = nn.Parameter(-self.centre.detach().square().sum(1)/2)     # the nearest centre is the heaviest
+        # the nearest centre is the heaviest
+        self.offset = nn.Parameter(-self.centre.detach().square().sum(1)/2)
         self.log_a, self.log_tau = nn.Parameter(torch.tensor(-1.)), nn.Parameter(torch.tensor(0.))
 
     def weights(self,
@@ -158,7 +169,9 @@ class ConvexTransport(nn.Module):
 
 # %% ../nbs/16_transport.ipynb #49c40bd5
 class StraightPredictor(Predictor):
-    r"$\hat x(z,t) = T(e)$, where the line $(1-t)\,T(e) + t\,e$ through $z$ ends (NDM's dynamic OT, arXiv 2310.08337)."
+    r"""$\hat x(z,t) = T(e)$, where the line $(1-t)\,T(e) + t\,e$ through $z$ ends.
+
+    NDM's dynamic OT, arXiv 2310.08337."""
     def __init__(self,
         transport:ConvexTransport, # $T$, or another module with a symmetric positive `jacobian(e)`
     ):
@@ -240,7 +253,9 @@ def straight_bound(
     x:Tensor, # data, shape `(B, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; spread evenly if left out
 )->Bound: # unbiased estimates, nats
-    r"The bound on $-\log p(x)$ of the straight reverse process, at one random time each. Derived in this notebook."
+    r"""The bound on $-\log p(x)$ of the straight reverse process, at one random time each.
+
+    Derived in this notebook."""
     if not isinstance(model.predictor, StraightPredictor):
         raise InputError(f'the predictor is a {type(model.predictor).__name__}; expected a StraightPredictor')
     t = antithetic_time(len(check_batch(x)), x) if t is None else check_time(t, x, values=True)
@@ -268,5 +283,7 @@ def sample_straight(
     model:NeuralDiffusion, # its predictor is a `StraightPredictor`
     noise:Tensor, # from $\mathcal N(0, I)$, shape `(B, *event)`
 )->Tensor: # data, of the same shape
-    "One evaluation: $T(e)$, decoded. For models trained with `straight_bound`; `sample_ode` would leave the lines."
+    """One evaluation: $T(e)$, decoded.
+
+    For models trained with `straight_bound`; `sample_ode` would leave the lines."""
     return model.decoder(model.predictor.transport(check_batch(noise, 'noise'))).mode

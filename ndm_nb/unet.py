@@ -16,7 +16,9 @@ from .networks import SiLU, embed_time, time_embedding
 
 # %% ../nbs/07_unet.ipynb #d37430b4
 class AdaptiveGroupNorm(nn.Module):
-    "Group normalisation, written out, then a scale and a shift that depend on the time. It starts as the plain one."
+    """Group normalisation, written out, then a scale and a shift that depend on the time.
+
+    It starts as plain group normalisation."""
     def __init__(self,
         channels:int, # number of channels, a multiple of 4
         time_size:int=0, # size of the embedded time; 0 for a layer that does not see the time
@@ -26,7 +28,9 @@ class AdaptiveGroupNorm(nn.Module):
         self.groups, self.eps = math.gcd(channels//4, 8), eps             # at least 4 channels in each
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         self.time = nn.Linear(time_size, 2*channels) if time_size else None
-        if time_size: nn.init.zeros_(self.time.weight); nn.init.zeros_(self.time.bias)
+        if time_size:
+            nn.init.zeros_(self.time.weight)
+            nn.init.zeros_(self.time.bias)
 
     def forward(self,
         h:Tensor, # hidden images, shape `(B, channels, H, W)`
@@ -50,7 +54,8 @@ class Attention(nn.Module):
         super().__init__()
         self.norm, self.qkv = AdaptiveGroupNorm(channels), nn.Conv2d(channels, 3*channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.out.weight); nn.init.zeros_(self.out.bias)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self,
         h:Tensor, # hidden images, shape `(B, channels, H, W)`
@@ -79,7 +84,7 @@ class ConvBlock(nn.Module):
         h:Tensor, # hidden images, shape `(B, inp, H, W)`
         features:Tensor|None=None, # the embedded time, shape `(B, time_size)`
     )->Tensor: # shape `(B, out, H, W)`
-        "One block."
+        "The input, mixed to the new number of channels, and what the convolutions add to it."
         u = self.conv1(self.act(self.norm1(h)))
         u = self.conv2(self.act(self.norm2(u, features)))
         return self.attention(self.skip(h) + u)
@@ -98,7 +103,7 @@ class Resample(nn.Module):
         h:Tensor, # hidden images, shape `(B, channels, H, W)`
         features:Tensor|None=None, # not used; here so that it is called like a block
     )->Tensor: # shape `(B, channels, 2*H, 2*W)` or `(B, channels, H/2, W/2)`
-        "One change of resolution."
+        "The image at the other resolution."
         return self.conv(nn.functional.interpolate(h, scale_factor=2.) if self.up else h)
 
 # %% ../nbs/07_unet.ipynb #c817063a
@@ -111,10 +116,13 @@ def _check_unet(event, outputs, width, multipliers, blocks):
         if not whole(value) or value % least:
             raise InputError(f'{name}={value}; expected a positive multiple of {least}')
     if isinstance(multipliers, int) or not len(multipliers) or not whole(*multipliers):
-        raise InputError(f'multipliers={multipliers}; expected whole numbers, one per resolution, such as (1, 2, 2)')
-    if any(n % (factor := 2**(len(multipliers) - 1)) for n in event[1:]):
-        raise InputError(f'event={tuple(event)} has sides {event[1]} and {event[2]}; expected multiples of {factor}, '
-                         f'to be halved {len(multipliers) - 1} times for multipliers={tuple(multipliers)}')
+        raise InputError(f'multipliers={multipliers}; expected whole numbers, '
+                         'one per resolution, such as (1, 2, 2)')
+    halvings = len(multipliers) - 1
+    if any(n % 2**halvings for n in event[1:]):
+        raise InputError(f'event={tuple(event)} has sides {event[1]} and {event[2]}; '
+                         f'expected multiples of {2**halvings}, '
+                         f'to be halved {halvings} times for multipliers={tuple(multipliers)}')
 
 # %% ../nbs/07_unet.ipynb #a15c0a3b
 class UNet(nn.Module):
@@ -135,7 +143,8 @@ class UNet(nn.Module):
         size, C, bottom = 2*width if time else 0, event[0], len(multipliers) - 1
         def block(level, inp):
             "A block at a level, for so many channels."
-            return ConvBlock(inp, width*multipliers[level], size, max(event[1:]) >> level in tuple(attention or ()))
+            attend = max(event[1:]) >> level in tuple(attention or ())
+            return ConvBlock(inp, width*multipliers[level], size, attend)
         self.embed = time_embedding(size) if time else None
         self.inp = nn.Conv2d(C*(1 + 2*len(self.fourier)), width, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -154,8 +163,10 @@ class UNet(nn.Module):
                 self.up.append(block(level, n + kept.pop()))
                 n = width*multipliers[level]
             if level: self.up.append(Resample(n, up=True))
-        self.norm, self.act, self.head = AdaptiveGroupNorm(n), SiLU(), nn.Conv2d(n, C*(outputs or 1), 3, padding=1)
-        nn.init.zeros_(self.head.weight); nn.init.zeros_(self.head.bias)
+        self.norm, self.act = AdaptiveGroupNorm(n), SiLU()
+        self.head = nn.Conv2d(n, C*(outputs or 1), 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
 # %% ../nbs/07_unet.ipynb #bc389d0f
 @patch
@@ -165,7 +176,8 @@ def forward(self:UNet,
 )->Tensor: # shape `(B, C, H, W)`, or `(B, outputs, C, H, W)`
     "The output at `z` and `t`. Raises `InputError` for a shape or a time that does not fit."
     features = embed_time(self, z, t)
-    waves = [f(2**n*math.pi*z) for n in self.fourier for f in (torch.sin, torch.cos)]     # in the precision of z
+    # in the precision of z
+    waves = [f(2**n*math.pi*z) for n in self.fourier for f in (torch.sin, torch.cos)]
     h = self.inp(torch.cat([z, *waves], 1))
     kept = [h]
     for layer in self.down:
@@ -181,13 +193,16 @@ def forward(self:UNet,
 def _difference(f, h=1e-3): return (8*(f(h) - f(-h)) - (f(2*h) - f(-2*h)))/(12*h)
 def _far(a, b, scale=0.): return ((a - b).norm()/max(b.norm().item(), scale, 1e-12)).item()
 def _derivative_errors(net, z, t, noise):
-    "Relative errors of the derivative in t, and of the gradient of its square along a random direction, in float64."
+    """Relative errors of the derivative in t, and of the gradient of its square.
+
+    The gradient is taken along a random direction; all in float64."""
     named, d_z = dict(net.named_parameters()), torch.randn_like(z)
     direction = {name: noise(p) for name, p in named.items()}
     def square(s):
         "The squared time derivative, with all parameters and z moved by s along a direction."
         moved = {name: p + s*direction[name] for name, p in named.items()}
-        return t_jvp(lambda t: torch.func.functional_call(net, moved, (z + s*d_z, t)), t)[1].square().sum() + 0*s
+        f = lambda t: torch.func.functional_call(net, moved, (z + s*d_z, t))
+        return t_jvp(f, t)[1].square().sum() + 0*s
     s = z.new_zeros((), requires_grad=True)
     slope, = torch.autograd.grad(square(s), s)
     with torch.no_grad():
@@ -204,10 +219,12 @@ def _defect(net, z, t, shape):
         return (.5/math.sqrt(p[0].numel()) if p.ndim > 1 else .1)*torch.randn_like(p)
     for p in net.parameters(): p.data += noise(p)
     out = net(z, t)
-    if not isinstance(out, Tensor): return f'returned a {type(out).__name__}; expected a tensor of shape {shape}'
+    if not isinstance(out, Tensor):
+        return f'returned a {type(out).__name__}; expected a tensor of shape {shape}'
     if out.shape != shape: return f'returned shape {tuple(out.shape)}; expected {shape}'
     if not out.isfinite().all(): return 'returned NaN or infinity; expected finite numbers'
-    if _far(net(z, t), out) > .01: return 'changes from call to call; expected no dropout and no other randomness'
+    if _far(net(z, t), out) > .01:
+        return 'changes from call to call; expected no dropout and no other randomness'
     if _far(net(z[:1], t[:1]), out[:1]) > .01:
         return 'lets the samples of a batch influence each other; expected no batch normalisation'
     try:
@@ -216,10 +233,12 @@ def _defect(net, z, t, shape):
     except (NotImplementedError, RuntimeError) as e: return f'has no time derivative to train with: {e}'
     net, z, t = net.double(), z.double(), .01 + .98*t.double()
     error, slope_error = map(max, zip(*(_derivative_errors(net, z, t, noise) for _ in range(2))))
-    if not error < 1e-3: return (f'has a time derivative that is {error:.1%} off a finite difference; '
-                                 'expected smooth activations (SiLU, not ReLU) and low frequencies in t')
-    if not slope_error < 1e-3: return (f'has a time derivative whose gradient is {slope_error:.1%} off a finite '
-                                       'difference; expected no fused layer such as nn.LayerNorm')
+    if not error < 1e-3:
+        return (f'has a time derivative that is {error:.1%} off a finite difference; '
+                'expected smooth activations (SiLU, not ReLU) and low frequencies in t')
+    if not slope_error < 1e-3:
+        return (f'has a time derivative whose gradient is {slope_error:.1%} off a finite '
+                'difference; expected no fused layer such as nn.LayerNorm')
 
 # %% ../nbs/07_unet.ipynb #b57c368b
 @torch.enable_grad()
@@ -229,8 +248,11 @@ def check_network(
     t:Tensor, # times in [0, 1], shape `(B,)`
     outputs:int|None=None, # expect `(B, outputs, *event)` in place of `(B, *event)`
 )->nn.Module: # `net`
-    "Try out whether a network can serve in a forward process; raises `InputError` that says what is wrong if not."
-    if not isinstance(net, nn.Module): raise InputError(f'net is a {type(net).__name__}; expected a torch.nn.Module')
+    """Try out whether a network can serve in a forward process.
+
+    If not, raises an `InputError` that says what is wrong."""
+    if not isinstance(net, nn.Module):
+        raise InputError(f'net is a {type(net).__name__}; expected a torch.nn.Module')
     check_time(t, check_batch(z, 'z'))
     if len(z) < 2: raise InputError(f'z has shape {tuple(z.shape)}; expected at least 2 samples')
     shape = (len(z), *([] if outputs is None else [outputs]), *z.shape[1:])
