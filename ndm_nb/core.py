@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['expand', 'sum_event', 't_jvp', 'InputError', 'check_batch', 'check_like', 'check_time', 'check_whole', 'choose',
            'check_type', 'unknown_name', 'Options', 'shard', 'shard_rows', 'randn_rows', 'gather_rows',
-           'antithetic_time', 'bucket', 'evaluating', 'repeatable']
+           'antithetic_time', 'bucket', 'evaluating', 'repeatable', 'Stateful']
 
 # %% ../nbs/00_core.ipynb #4aebe9a3
 import difflib, math
@@ -273,3 +273,14 @@ def repeatable(
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+# %% ../nbs/00_core.ipynb #c0de0014
+class Stateful:
+    "Something that may learn. What does overrides both methods; the others have nothing to keep."
+    def state_dict(self)->dict: # name to tensor
+        "What has been learned so far: nothing."
+        return {}
+
+    def load_state_dict(self,
+        state:dict, # as `state_dict` returned it
+    ): "Put back what was learned."

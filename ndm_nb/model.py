@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, check_like, expand, sum_event
+from .core import InputError, Stateful, check_like, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule
 
@@ -372,18 +372,10 @@ def boundary_terms(
     return reconstruction, gaussian_kl(path.end(t + 1), path.prior())
 
 # %% ../nbs/05_model.ipynb #m0500006
-class BoundEstimator:
+class BoundEstimator(Stateful):
     "A bound to train and evaluate with, together with what it learns. A subclass defines `__call__`."
     def __call__(self,
         model:NeuralDiffusion, # whose bound
         x:Tensor, # data, shape `(B, *event)`
     )->Bound: # unbiased estimates, nats
         raise NotImplementedError
-
-    def state_dict(self)->dict: # name to tensor
-        "What has been learned so far: nothing."
-        return {}
-
-    def load_state_dict(self,
-        state:dict, # as `state_dict` returned it
-    ): "Put back what was learned."

@@ -9,10 +9,10 @@ __all__ = ['time_samplers', 'EvenTimes', 'uniform_time', 'UniformTimes', 'Bucket
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import InputError, antithetic_time, bucket, gather_rows, shard_rows
+from .core import InputError, Stateful, antithetic_time, bucket, gather_rows, shard_rows
 
 # %% ../nbs/09_times.ipynb #t1000007
-class EvenTimes:
+class EvenTimes(Stateful):
     """At which times in [0, 1] to look at a bound: evenly spread ones, from which nothing is learned.
 
     Other samplers override what is different."""
@@ -33,14 +33,6 @@ class EvenTimes:
         t:Tensor, # times that were drawn, shape `(B,)`
         value:Tensor, # the integrand there, nats, shape `(B,)`
     ): "What the integrand was: a sampler that learns adds it to what it knows."
-
-    def state_dict(self)->dict: # name to tensor
-        "What has been learned so far: nothing."
-        return {}
-
-    def load_state_dict(self,
-        state:dict, # as `state_dict` returned it
-    ): "Put back what was learned."
 
 # %% ../nbs/09_times.ipynb #t1000010
 def uniform_time(
