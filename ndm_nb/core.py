@@ -106,8 +106,8 @@ def check_whole(
     least:int=1, # the smallest one that will do
 )->int: # the number
     "Check that `value` is a whole number; raises `InputError` otherwise."
-    if isinstance(value, Real) and math.isfinite(value) and value == int(value) and value >= least:
-        return int(value)
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if number and value == int(value) and value >= least: return int(value)
     raise InputError(f'{name}={value!r}; expected a whole number, at least {least}')
 
 def choose(
@@ -276,7 +276,7 @@ def repeatable(
 
 # %% ../nbs/00_core.ipynb #c0de0014
 class Stateful:
-    "Something that may learn. What does overrides both methods; the others have nothing to keep."
+    "Something that may learn. What does so overrides both methods; the others have nothing to keep."
     def state_dict(self)->dict: # name to tensor
         "What has been learned so far: nothing."
         return {}

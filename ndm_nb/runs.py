@@ -52,7 +52,8 @@ class ModelOptions(Options):
         where:str='config', # where it comes from, for messages
     )->'ModelOptions': # with values in place of defaults
         "The options that a model was built from."
-        return cls.read({name: value for name, value in config.items() if name not in ('event', 'levels')}, where)
+        own = {name: value for name, value in config.items() if name not in ('event', 'levels')}
+        return cls.read(own, where)
 
 # %% ../nbs/24_runs.ipynb #r2400010
 @dataclass
