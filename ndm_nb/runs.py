@@ -59,10 +59,10 @@ class ModelOptions(Options):
 @dataclass
 class Configuration:
     "All that determines a run."
-    data:DataOptions=field(default_factory=DataOptions)
-    model:ModelOptions=field(default_factory=ModelOptions)
-    objective:ObjectiveOptions=field(default_factory=ObjectiveOptions)
-    training:TrainingOptions=field(default_factory=TrainingOptions)
+    data:DataOptions=field(default_factory=DataOptions) # which data
+    model:ModelOptions=field(default_factory=ModelOptions) # which model, and how large
+    objective:ObjectiveOptions=field(default_factory=ObjectiveOptions) # what is minimised
+    training:TrainingOptions=field(default_factory=TrainingOptions) # how to train
 
     @property
     def task(self)->Generation: # or another of `tasks`

@@ -49,7 +49,7 @@ class DataOptions(Options):
     test_repeats:int=20 # passes over these samples
 
     def check(self):
-        "Ranges."
+        "Complain about sizes and counts that cannot be."
         for name in ('size', 'valid', 'test', 'test_repeats'):
             if getattr(self, name) is not None: check_whole(getattr(self, name), name)
 
@@ -122,7 +122,7 @@ class Generation:
         return self.data.data or 'digits'
 
     def splits(self)->Splits: # train, valid and test
-        "The data."
+        "The data, read from where they lie."
         return dataset(self.label, self.data.data_root, self.data.download, self.data.size)
 
     def event(self,
@@ -195,8 +195,8 @@ class Translation(Generation):
         "What the data are called."
         return f'{self.data.data1}-to-{self.data.data0}'
 
-    def splits(self)->Splits: # pairs
-        "The data."
+    def splits(self)->Splits: # of pairs
+        "Pairs from the two data sets, read from where they lie."
         d, names = self.data, (self.data.data0, self.data.data1)
         if d.size and not any(map(is_folder, names)):
             raise InputError(f'size={d.size} with {self.label}; expected it with a folder of images only')

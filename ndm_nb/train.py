@@ -41,7 +41,7 @@ class RunOptions(Options):
 @dataclass
 class TrainCommand(Configuration):
     "Train a model, and a second one to compare it with; print a table and write OUT/NAME for each."
-    run:RunOptions=field(default_factory=RunOptions)
+    run:RunOptions=field(default_factory=RunOptions) # where the run goes, and what it is compared with
 
     @property
     def configuration(self)->Configuration:
