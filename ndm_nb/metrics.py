@@ -8,7 +8,6 @@ __all__ = ['sliced_wasserstein', 'mmd', 'frechet_distance', 'Statistics', 'featu
 # %% ../nbs/21_metrics.ipynb #a993a359
 import os
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import torch
