@@ -1,13 +1,15 @@
 """The documentation site, from the notebooks and their stored outputs, with nothing but packages from PyPI.
 
-    python docs/build.py            # everything anew, into _docs/; a broken link, anchor or equation is an error
+    python docs/build.py        # everything anew, into _docs/; a broken link, anchor or equation is an error
 
-nbdev processes each notebook, and `chapter` puts the result into MyST Markdown. `describe` makes the pages of the reference from
-the installed package. Sphinx draws both as docs/conf.py says. No notebook is executed.
+nbdev processes each notebook, and `chapter` puts the result into MyST Markdown. `describe` makes the pages
+of the reference from the installed package. Sphinx draws both as docs/conf.py says. No notebook is
+executed.
 """
 import inspect, re, shutil, sys
 from importlib import import_module
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 import yaml
 from execnb.nbio import mk_cell, read_nb, write_nb
 from fastcore.docments import docments
@@ -41,10 +43,17 @@ def relink(text, folder, pages):
 
 def plain(markdown):
     "The last paragraph of a cell without its marks, to say in words what a figure shows."
-    return re.sub(r'[$*`\\{}]|\]\([^)]*\)|\[', '', markdown.strip().split('\n\n')[-1]).replace('\n', ' ')[:300]
+    last = markdown.strip().split('\n\n')[-1]
+    return re.sub(r'[$*`\\{}]|\]\([^)]*\)|\[', '', last).replace('\n', ' ')[:300]
+
+def shown_alone(path, cell):
+    "The Markdown that a cell shows, if that is all that it shows; None for figures."
+    assert cell.outputs, f'{path}: a cell that only shows its output has none; run docs/refresh.py on it'
+    texts = [output.get('data', {}).get('text/markdown') for output in cell.outputs]
+    return None if None in texts else '\n\n'.join(map(''.join, texts))
 
 def chapter(path, pages):
-    "A notebook, processed by nbdev, in MyST Markdown. An exported cell gets a caption, which leads to the reference."
+    "A notebook in MyST Markdown, with nbdev's help. A caption leads from an exported cell to the reference."
     nb, text = read_nb(path), path.stem
     Processors()(nb)
     for i, cell in enumerate(nb.cells):
@@ -59,12 +68,12 @@ def chapter(path, pages):
             cell.metadata['mystnb'] = {'image': {'alt': text}}
             if cell.source.startswith('show_doc('):
                 name = cell.source[len('show_doc('):-1]
-                nb.cells[i] = mk_cell(f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`', 'markdown')
-            elif hidden:                                            # only what it shows
-                assert cell.outputs, f'{path}: a cell that only shows its output has none; run docs/refresh.py on it'
-                shown = [o.get('data', {}).get('text/markdown') for o in cell.outputs]
-                if None in shown: cell.metadata['tags'] = ['remove-input']       # a figure
-                else: nb.cells[i] = mk_cell(relink('\n\n'.join(map(''.join, shown)), path.parent, pages), 'markdown')
+                caption = f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`'
+                nb.cells[i] = mk_cell(caption, 'markdown')
+            elif hidden:
+                shown = shown_alone(path, cell)
+                if shown is None: cell.metadata['tags'] = ['remove-input']
+                else: nb.cells[i] = mk_cell(relink(shown, path.parent, pages), 'markdown')
         else:
             text = plain(cell.source)
             cell.source = relink(cell.source, path.parent, pages)
@@ -76,22 +85,37 @@ def ours(cls): return cls.__module__.startswith('ndm_nb')
 
 def inherits_init(obj):
     "Is it a class whose constructor is not of this library, such as that of `nn.Module`?"
-    return inspect.isclass(obj) and not hasattr(obj, '_fields') and not any('__init__' in vars(c) for c in obj.__mro__ if ours(c))
+    if not inspect.isclass(obj) or hasattr(obj, '_fields'): return False
+    return not any('__init__' in vars(c) for c in obj.__mro__ if ours(c))
+
+class Shown:
+    "A default value, as it is written."
+    def __init__(self, value):
+        text = re.sub(r'<(?:\w+\.)*(\w+) object at \w+>', r'\1()', repr(value))         # such as EvenTimes()
+        if inspect.isclass(value) or inspect.isroutine(value): text = value.__name__
+        self.text = '...' if '<' in text else text                                    # a lambda, or made anew
+
+    def __repr__(self): return self.text
 
 def parameters(obj):
-    "Rows (name, type, default, details) of a function, of the constructor of a class, or of the fields of a named tuple."
+    "Rows (name, type, default, details) of a function, a constructor, or a named tuple."
     if inherits_init(obj): return []
-    if hasattr(obj, '_fields'): return re.findall(r'^    (\w+):(.*?)(?:=(.*?))? *# (.*)$', inspect.getsource(obj), re.M)
-    text = lambda v: '' if v in (empty, type(None)) else v.__name__ if inspect.isroutine(v) else inspect.formatannotation(v)
-    return [(name, text(p['anno']), text(p.get('default', empty)), p['docment'] or '')
-            for name, p in docments(obj, full=True, returns=True).items()
-            if name not in ('self', 'cls', 'args', 'kwargs', 'options')
-            and (name != 'return' or p['anno'] is not empty or p['docment'])]
+    if hasattr(obj, '_fields'):
+        return re.findall(r'^    (\w+):(.*?)(?:=(.*?))? *# (.*)$', inspect.getsource(obj), re.M)
+    nothing = empty, type(None)
+    def kind(p): return '' if p['anno'] in nothing else inspect.formatannotation(p['anno'])
+    def default(p): return '' if p.get('default', empty) in nothing else str(Shown(p['default']))
+    known = docments(obj, full=True, returns=True)
+    rows = [(name, kind(p), default(p), p['docment'] or '') for name, p in known.items()
+            if name not in ('self', 'cls', 'args', 'kwargs', 'options')]
+    return [row for row in rows if row[0] != 'return' or any(row[1:])]
 
 def table(obj):
     "The parameters in Markdown; no column for defaults where there are none."
-    bare = lambda s: re.sub(r'(torch|ndm_nb|typing|collections|contextlib)[.][a-z_.]*', '', s).replace('|', r'\|')
-    code = lambda s: f'`{bare(s)}`' if s else ''
+    def code(text):
+        "In backticks, and without the names of modules."
+        bare = re.sub(r'(torch|ndm_nb|typing|collections|contextlib)[.][a-z_.]*', '', text)
+        return f'`{bare}`'.replace('|', r'\|') if text else ''
     rows = [('*returns*' if name == 'return' else f'`{name}`', code(anno), code(default), text)
             for name, anno, default, text in parameters(obj)]
     keep = [0, 1, 2, 3] if any(row[2] for row in rows) else [0, 1, 3]
@@ -101,25 +125,45 @@ def table(obj):
 def signature(obj):
     if inspect.isclass(obj) and issubclass(obj, Exception): return '(message)'
     if inherits_init(obj): return '()'
-    bare = [p.replace(annotation=empty) for name, p in inspect.signature(obj).parameters.items() if name not in ('self', 'cls')]
-    return re.sub(r'<\w+ \'?(?:\w+\.)*(\w+).*?>', r'\1', str(inspect.Signature(bare)))
+    bare = [p.replace(annotation=empty, default=empty if p.default is empty else Shown(p.default))
+            for name, p in inspect.signature(obj).parameters.items() if name not in ('self', 'cls')]
+    return str(inspect.Signature(bare))
 
 def function(member):
     "What a property, a class method or a plain method is made of."
     return getattr(member, 'fget', None) or getattr(member, '__func__', member)
 
-def describe(obj, name, kind, fence=4):
-    "A directive of Sphinx's Python domain; a class has its methods inside, described as in a base if they have no docstring."
-    parts = [inspect.getdoc(obj) or '', table(obj) if kind != 'property' else '']
-    if kind == 'class' and (bases := [b.__name__ for b in obj.__bases__ if ours(b)]): parts[0] += f' A kind of `{bases[0]}`.'
-    for key, member in vars(obj).items() if kind == 'class' else ():
-        documented = [vars(c)[key] for c in obj.__mro__ if ours(c) and key in vars(c) and vars(c)[key].__doc__]
-        if not inspect.isfunction(function(member)) or not documented or (key[0] == '_' and key != '__call__'): continue
-        inner = 'property' if isinstance(member, property) else 'method'
-        parts.append(describe(function(documented[0]), f'{name}.{key}', inner, fence - 1))
-    if '.' not in name and NbdevLookup().doc(name): parts[0] += f' {{ref}}`↗ chapter <{name.lower()}>`'
-    body = '\n\n'.join(filter(None, parts))
-    return f'{"`"*fence}{{py:{kind}}} {name}{signature(obj) if kind != "property" else ""}\n\n{body}\n{"`"*fence}'
+def methods(cls):
+    """The public methods of a class: name, function, docstring, and the kind of directive.
+
+    A docstring, and a function with comments at its parameters, are taken from a base if need be."""
+    for name, member in vars(cls).items():
+        if not inspect.isfunction(function(member)) or (name[0] == '_' and name != '__call__'): continue
+        known = [function(vars(c)[name]) for c in cls.__mro__ if ours(c) and name in vars(c)]
+        doc = next((func.__doc__ for func in known if func.__doc__), '')
+        commented = [func for func in known if any(row[3] for row in parameters(func))]
+        if doc or commented:
+            yield name, (commented or known)[0], doc, 'property' if isinstance(member, property) else 'method'
+
+def describe(obj, name, kind, doc, fence=4):
+    "A directive of Sphinx's Python domain; a class has its methods inside."
+    title, words, inner = name, [inspect.cleandoc(doc or '')], []
+    if kind != 'property':
+        title += signature(obj)
+        inner.append(table(obj))
+    if kind == 'class':
+        words += [f'A kind of `{base.__name__}`.' for base in obj.__bases__ if ours(base)][:1]
+        for key, func, said, directive in methods(obj):
+            inner.append(describe(func, f'{name}.{key}', directive, said, fence - 1))
+    if '.' not in name and NbdevLookup().doc(name): words.append(f'{{ref}}`↗ chapter <{name.lower()}>`')
+    body = '\n\n'.join(filter(None, [' '.join(words), *inner]))
+    return f'{"`"*fence}{{py:{kind}}} {title}\n\n{body}\n{"`"*fence}'
+
+def contents(obj):
+    "What a table, a list or a `Literal` has, in words; nothing for any other thing."
+    if get_origin(obj) is Literal: obj = get_args(obj)
+    if not isinstance(obj, (dict, list, tuple)): return ''
+    return f'By name: {", ".join(f"`{name}`" for name in obj)}.'
 
 def reference(name):
     "The page of a module: every public name, in the order of the chapters."
@@ -127,31 +171,36 @@ def reference(name):
     parts = [f'# {name}\n\n```{{py:module}} {name}\n```']
     for key in module.__all__:
         obj = getattr(module, key)
-        if callable(obj): parts.append(describe(obj, key, 'class' if inspect.isclass(obj) else 'function'))
-        else: parts.append(f'```{{py:data}} {key}\n\nBy name: {", ".join(f"`{k}`" for k in obj)}.\n```')
+        if inspect.isclass(obj) or inspect.isfunction(obj):
+            parts.append(describe(obj, key, 'class' if inspect.isclass(obj) else 'function', obj.__doc__))
+        else: parts.append(f'```{{py:data}} {key}\n\n{contents(obj)}\n```')
     return '\n\n'.join(parts) + '\n'
 
 # --- all of it ---
 
 def toctree(entries, *options):
-    return mk_cell('\n'.join(['```{toctree}', ':hidden:', *options, '', *map(str, entries), '```']), 'markdown')
+    lines = ['```{toctree}', ':hidden:', *options, '', *map(str, entries), '```']
+    return mk_cell('\n'.join(lines), 'markdown')
 
 def write_pages():
     "The notebooks of nbs/sidebar.yml, and the reference, as pages under `source`."
-    contents = yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']
-    sections = {entry['section']: [nbs/name for name in entry['contents']] for entry in contents if isinstance(entry, dict)}
+    sidebar = yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']
+    sections = {entry['section']: [nbs/name for name in entry['contents']]
+                for entry in sidebar['contents'] if isinstance(entry, dict)}
     paths = [nbs/'index.ipynb', *(path for entries in sections.values() for path in entries)]
     exist = {p for p in nbs.rglob('*.ipynb') if not any(part[0] in '._' for part in p.relative_to(nbs).parts)}
-    assert set(paths) == exist, f'nbs/sidebar.yml and the notebooks differ: {sorted(map(str, set(paths) ^ exist))}'
+    other = sorted(map(str, {*paths} ^ exist))
+    assert not other, f'nbs/sidebar.yml and the notebooks differ: {other}'
     pages = {path.resolve(): page(path) for path in paths}
     modules = [f'ndm_nb.{to}' for to in pages.values() if (root/'ndm_nb'/f'{to}.py').exists()]
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(nbs/'images', source/'images')
     for path, to in pages.items():
         nb = chapter(path, pages)
-        if path.name == 'reference.ipynb': nb.cells.append(toctree([f'reference/{name}' for name in modules]))
+        if path.name == 'reference.ipynb': nb.cells.append(toctree(f'reference/{name}' for name in modules))
         if path.name == 'index.ipynb':
-            nb.cells += [toctree([page(p) for p in entries], f':caption: {caption}') for caption, entries in sections.items()]
+            for caption, entries in sections.items():
+                nb.cells.append(toctree([page(p) for p in entries], f':caption: {caption}'))
         (source/to).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, source/f'{to}.ipynb')
     (source/'reference').mkdir()
@@ -163,5 +212,5 @@ if __name__ == '__main__':
     write_pages()
     shutil.rmtree(site, ignore_errors=True)
     status = main(['-W', '--keep-going', '-q', '-E', '-a', '-c', str(root/'docs'), str(source), str(site)])
-    shutil.rmtree(root/'jupyter_execute', ignore_errors=True)           # a copy of all notebooks that MyST-NB leaves behind
+    shutil.rmtree(root/'jupyter_execute', ignore_errors=True)           # a copy of all notebooks, by MyST-NB
     sys.exit(status)

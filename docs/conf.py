@@ -31,20 +31,21 @@ myst_dmath_double_inline = True
 mathjax = next(f.locate() for f in files('sphinx-mathjax-offline') if f.name == 'tex-svg-full.js')
 html_static_path = ['site.css', str(mathjax)]
 mathjax_path = 'tex-svg-full.js'
-mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}},             # an unknown command is an error
+mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}},       # an unknown command is an error
                    'options': {'enableMenu': False}}
 
 html_theme = 'furo'
 html_title = 'ndm_nb'
 html_css_files = ['site.css']
-html_copy_source = html_show_sphinx = html_show_search_summary = False         # a summary would show raw TeX
+html_copy_source = html_show_sphinx = False
+html_show_search_summary = False                                        # it would show raw TeX
 html_theme_options = dict(top_of_page_buttons=[])
 pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'github-dark'
 add_module_names = False
 toc_object_entries_show_parents = 'hide'
 
 class NameLinks(SphinxPostTransform):
-    "A name of the library in backticks, such as `GaussianPath` or `sample_ode(model, z)`, becomes a link to its description."
+    "A name of the library in backticks, such as `GaussianPath` or `sample_ode(model, z)`, becomes a link."
     default_priority = 5
     def run(self, **kwargs):
         domain = self.env.domains['py']
@@ -55,12 +56,14 @@ class NameLinks(SphinxPostTransform):
             name = text.split('(')[0] if text.endswith(')') else text
             if name.startswith('ndm_nb.') and name not in known and name.replace('.', '').isidentifier():
                 logger.warning('%s is no name of the library', name, location=literal)
-            entry = literal.parent.parent                       # the first column of a table of parameters has their own names
-            parameter = isinstance(entry, nodes.entry) and entry.parent.index(entry) == 0 and 'reference/' in self.env.docname
+            entry = literal.parent.parent               # in the first column, the names of parameters
+            first = isinstance(entry, nodes.entry) and entry.parent.index(entry) == 0
+            parameter = first and 'reference/' in self.env.docname
             here = isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature))
             if here or parameter or name not in known: continue
             full, to = known[name]
-            link = make_refnode(self.app.builder, self.env.docname, to.docname, to.node_id, literal.deepcopy(), full)
+            builder, page = self.app.builder, self.env.docname
+            link = make_refnode(builder, page, to.docname, to.node_id, literal.deepcopy(), full)
             literal.replace_self(link)
 
 def setup(app): app.add_post_transform(NameLinks)

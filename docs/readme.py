@@ -18,15 +18,18 @@ def readme():
     nb.cells = [cell for cell in nb.cells if not re.search(r'^#\|\s*hide\s*$', cell.source, re.M)]
     for i, cell in enumerate(nb.cells):
         if re.search(r'^#\|\s*echo:\s*false', cell.source, re.M):      # only what it shows
-            nb.cells[i] = nbformat.v4.new_markdown_cell('\n\n'.join(out.data['text/markdown'] for out in cell.outputs))
+            shown = '\n\n'.join(out.data['text/markdown'] for out in cell.outputs)
+            nb.cells[i] = nbformat.v4.new_markdown_cell(shown)
     nb.metadata.language_info = {'name': 'python'}
     body, resources = MarkdownExporter().from_notebook_node(nb)
-    assert not resources.get('outputs'), 'index.ipynb shows pictures from files under nbs/images, not as outputs'
+    assert not resources.get('outputs'), 'index.ipynb shows pictures from nbs/images, not as outputs'
     body = re.sub(r'\n\s*\n\s*\n+', '\n\n', body)
     body = re.sub(r'\]\((images/|[\w/]+\.ipynb)', r'](nbs/\1', body)   # links as seen from the root
-    return '<!-- Made from nbs/index.ipynb by docs/readme.py; edit the notebook. -->\n\n' + body.strip() + '\n'
+    origin = '<!-- Made from nbs/index.ipynb by docs/readme.py; edit the notebook. -->'
+    return f'{origin}\n\n{body.strip()}\n'
 
 if __name__ == '__main__':
     path, text = root/'README.md', readme()
     if '--check' not in sys.argv: path.write_text(text, encoding='utf-8')
-    elif path.read_text(encoding='utf-8') != text: sys.exit('README.md is not what nbs/index.ipynb says: run python docs/readme.py and commit')
+    elif path.read_text(encoding='utf-8') != text:
+        sys.exit('README.md is not what nbs/index.ipynb says: run python docs/readme.py and commit')

@@ -1,24 +1,37 @@
-"What all tests share: the threads of a worker, and one build of the site."
+"What all tests share: threads, what is made once for all workers, and which tests come first."
 import json, os, subprocess, sys
 from pathlib import Path
 import pytest
 from filelock import FileLock
 
-os.environ.setdefault('OMP_NUM_THREADS', '1')                       # workers and their children share the cores
+os.environ.setdefault('OMP_NUM_THREADS', '1')               # workers and their children share the cores
 os.environ.setdefault('MPLBACKEND', 'agg')
 
 root = Path(__file__).parents[1]
+long = 'test_notebooks', 'test_shell', 'test_interrupted', 'test_inception', 'test_site', 'test_distributed'
+
+def pytest_collection_modifyitems(items):
+    "Files with long tests come first, so that no worker is alone with one in the end."
+    items.sort(key=lambda item: long.index(item.path.stem) if item.path.stem in long else len(long))
 
 @pytest.fixture(scope='session')
-def site(tmp_path_factory):
-    "The documentation, built once, by the worker that needs it first: the folder of its pages."
-    shared = tmp_path_factory.getbasetemp()
-    if 'PYTEST_XDIST_WORKER' in os.environ: shared = shared.parent  # of all workers
-    result = shared/'site.json'
-    with FileLock(shared/'site.lock'):
-        if not result.exists():
-            done = subprocess.run([sys.executable, 'docs/build.py'], cwd=root, capture_output=True, text=True)
-            result.write_text(json.dumps([done.returncode, done.stdout + done.stderr]))
-    status, said = json.loads(result.read_text())
+def once(tmp_path_factory):
+    "`once(name, make)` is what `make()` returns, as JSON has it, made by the worker that asks first."
+    folder = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ: folder = folder.parent          # of all workers
+    def get(name, make):
+        file = folder/f'{name}.json'
+        with FileLock(folder/f'{name}.lock'):
+            if not file.exists(): file.write_text(json.dumps(make()))
+        return json.loads(file.read_text())
+    return get
+
+@pytest.fixture(scope='session')
+def site(once):
+    "The folder of the documentation, built now."
+    def build():
+        done = subprocess.run([sys.executable, 'docs/build.py'], cwd=root, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+    status, said = once('site', build)
     assert status == 0, said
     return root/'_docs'

@@ -1,9 +1,12 @@
 """Two processes train as one: the same losses at the same global batch.
 
-`accelerate launch --cpu --num_processes 2` starts a single process in the versions of accelerate that were tried (1.15), without a word.
-`--multi_gpu` starts as many as were asked for, on the CPU too where there is no GPU.
+`accelerate launch --cpu --num_processes 2` silently starts a single process, in the versions of accelerate
+that were tried (1.15). `--multi_gpu` starts as many as were asked for, on the CPU too where there is no
+GPU.
 """
 import json, os, subprocess, sys
+from collections.abc import Callable
+from typing import NamedTuple
 import pytest, torch
 from ndm_nb.data import dataset
 from ndm_nb.evaluation import bound_for
@@ -17,50 +20,72 @@ from ndm_nb.transforms import NetTransform, SeparableTransform
 from ndm_nb.volatility import LearnedVolatility, MarkovVolatility
 
 digits, schedule = dataset('digits'), LinearGamma(-7, 4)
+
 def net(**options): return MLP(digits.event, width=16, depth=1, **options)
+def separable(): return NeuralForward(schedule, SeparableTransform(net(outputs=5, time=False)))
+def full(): return NeuralForward(schedule, NetTransform(net()))                     # its derivative is a JVP
+def affine(): return AffineForward(schedule, net(outputs=10, time=False), 5)
 
-cases = {'separable, T = 10': (lambda: NeuralForward(schedule, SeparableTransform(net(outputs=5, time=False))), 10, 'antithetic'),
-         'full in t, continuous': (lambda: NeuralForward(schedule, NetTransform(net())), None, 'antithetic'),            # its derivative is a JVP
-         'spread, unused volatility, T = 10': (lambda: AffineForward(schedule, net(outputs=10, time=False), 5), 10, 'antithetic'),
-         'importance': (lambda: NeuralForward(schedule, NetTransform(net())), None, 'importance'),
-         'learned times': (lambda: NeuralForward(schedule, NetTransform(net())), None, 'learned')}
+class Case(NamedTuple):
+    "What is trained."
+    forward:Callable # makes a forward process
+    steps:int|None=None # None for continuous time
+    times:str='antithetic' # how times are drawn
 
-def losses(case, **options):
+cases = {'separable, T = 10': Case(separable, 10),
+         'full in t, continuous': Case(full),
+         'spread, unused volatility, T = 10': Case(affine, 10),
+         'importance': Case(full, times='importance'),
+         'learned times': Case(full, times='learned')}
+
+def losses(name, **options):
     "The losses of some iterations, wakened so that the forward process matters from the start."
     torch.set_num_threads(1)
-    forward, T, times = cases[case]
     torch.manual_seed(0)
-    model = NeuralDiffusion(forward(), NoisePredictor(net(), schedule), LearnedVolatility(MarkovVolatility(schedule)), CategoricalDecoder(17, schedule))
+    case, volatility = cases[name], LearnedVolatility(MarkovVolatility(schedule))
+    forward, predictor = case.forward(), NoisePredictor(net(), schedule)
+    model = NeuralDiffusion(forward, predictor, volatility, CategoricalDecoder(17, schedule))
     for p in model.parameters(): p.data += .05*torch.randn_like(p)
-    trainer = Trainer(model, bound_for(T, times), digits.train, digits.valid[:20], iterations=12, every=1, batch=64, flip=True, **options)
+    trainer = Trainer(model, bound_for(case.steps, case.times), digits.train, digits.valid[:20],
+                      iterations=12, every=1, batch=64, flip=True, **options)
     history = trainer.fit(progress=False)
     return [h['train'] for h in history] + [h['valid'] for h in history], trainer.accelerator
 
 def main():
-    found = {case: losses(case) for case in cases}
+    found = {name: losses(name) for name in cases}
     accelerator = found['importance'][1]
-    if accelerator.is_main_process: print(json.dumps(dict(processes=accelerator.num_processes, losses={case: values for case, (values, _) in found.items()})))
+    values = {name: values for name, (values, _) in found.items()}
+    result = dict(processes=accelerator.num_processes, losses=values)
+    if accelerator.is_main_process: print(json.dumps(result))
+
+# --- as tests ---
+
+def launch():
+    "Train all cases on two processes."
+    accelerate = [sys.executable, *'-m accelerate.commands.launch --multi_gpu --num_processes 2'.split()]
+    env = os.environ | dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    done = subprocess.run([*accelerate, __file__], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 @pytest.fixture(scope='module')
-def two():
-    launch = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', '2', __file__]
-    done = subprocess.run(launch, capture_output=True, text=True, env=os.environ | dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''))
-    assert done.returncode == 0, done.stderr[-3000:]
-    result = json.loads(done.stdout.strip().splitlines()[-1])
+def two(once):
+    result = once('distributed', launch)
     assert result['processes'] == 2
     return result['losses']
 
 def far(a, b): return (torch.tensor(a) - torch.tensor(b)).abs().max().item()
 
-@pytest.mark.parametrize('case', cases)
-def test_two_processes_train_as_one(case, two):
-    one, _ = losses(case)
-    print(f'{case}: largest difference {far(one, two[case]):.1e} bits/dim')
-    assert far(one, two[case]) < 1e-4
-    assert max(one) - min(one) > .3                                  # a training, not a standstill
-    assert far(one, losses(case, seed=1)[0]) > .01                   # and another one is another one
+@pytest.mark.parametrize('name', cases)
+def test_two_processes_train_as_one(name, two):
+    one, _ = losses(name)
+    print(f'{name}: largest difference {far(one, two[name]):.1e} bits/dim')
+    assert far(one, two[name]) < 1e-4
+    assert max(one) - min(one) > .3                                  # the losses move
+    assert far(one, losses(name, seed=1)[0]) > .01                   # and with another seed they are others
 
 def test_parts_of_a_batch_train_as_the_whole():
-    assert far(losses('full in t, continuous')[0], losses('full in t, continuous', accumulate=4)[0]) < 1e-4
+    name = 'full in t, continuous'
+    assert far(losses(name)[0], losses(name, accumulate=4)[0]) < 1e-4
 
 if __name__ == '__main__': main()

@@ -1,15 +1,19 @@
-"""What interrupts a training run, and what is left: kill -9, a full disk, a folder that cannot be written, damaged and foreign checkpoints."""
+"""What interrupts a training run, and what is left of it.
+
+kill -9, a full disk, a folder that cannot be written, damaged and foreign checkpoints.
+"""
 import json, os, pickle, shutil, subprocess, sys
 from pathlib import Path
 import pytest, torch
 from ndm_nb import train
 from ndm_nb.checkpoints import checkpoint_files, load_state, save_state
 
-small = '--compare none --width 16 --depth 1 --batch 32'.split()
+small = '--compare none --width 16 --depth 1 --batch 32 --valid 50 --test 20 --test_repeats 1'.split()
 
 killer = """
 import json, os, random, signal, sys, time
-import sklearn.datasets, sklearn.model_selection, torch._dynamo, torch.func, matplotlib.pyplot, accelerate, tqdm.auto, safetensors.torch, tyro
+import accelerate, matplotlib.pyplot, safetensors.torch, sklearn.datasets, sklearn.model_selection
+import torch, torch._dynamo, torch.func, tqdm.auto, tyro
 from torch.optim import swa_utils
 from ndm_nb.checkpoints import checkpoint_files, load_state
 from ndm_nb.train import train_main
@@ -18,7 +22,9 @@ torch.set_num_threads(1)
 def start(*options):
     "The command in a process of its own, which is this one, copied."
     if pid := os.fork(): return pid
-    try: train_main([*sys.argv[1:], *options]); os._exit(0)
+    try:
+        train_main([*sys.argv[1:], *options])
+        os._exit(0)
     finally: os._exit(1)
 
 def wait_until(ready, seconds=30):
@@ -32,9 +38,9 @@ assert os.waitpid(pid, 0)[1] == 0
 rng, seen = random.Random(0), []
 while len(seen) < 20:
     before, pid = checkpoint_files(partial), start('--out', 'killed', '--resume')
-    if len(seen) % 4: wait_until(lambda: checkpoint_files(partial) != before)          # it goes on; the others die while they start
+    if len(seen) % 4: wait_until(lambda: checkpoint_files(partial) != before)   # others die at the start
     time.sleep(rng.uniform(0, .3))
-    assert os.waitpid(pid, os.WNOHANG) == (0, 0), 'the training ended before it was killed'
+    assert os.waitpid(pid, os.WNOHANG) == (0, 0), 'the training run ended before it was killed'
     os.kill(pid, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     files = checkpoint_files(partial)
@@ -46,37 +52,47 @@ print(json.dumps(seen))
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='forks processes')
 def test_killed_at_twenty_moments(tmp_path):
-    "No checkpoint is ever unreadable, and the end is that of a training run that nobody killed, bit by bit."
+    "No checkpoint is ever unreadable, and the end is that of a run that nobody killed, bit by bit."
     (tmp_path/'killer.py').write_text(killer)
-    options = [*small, '--preset', 'nfdm', '--times', 'learned', '--iterations', '1200', '--every', '60', '--save', '20']
-    done = subprocess.run([sys.executable, 'killer.py', *options], cwd=tmp_path, capture_output=True, text=True,
-                          env=os.environ | dict(MPLBACKEND='agg', OMP_NUM_THREADS='1'))
+    options = [*small, *'--preset nfdm --times learned --iterations 1200 --every 60 --save 20'.split()]
+    run = [sys.executable, 'killer.py', *options]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     seen = json.loads(done.stdout.splitlines()[-1])
     reached = [iterations[-1] if iterations else 0 for iterations in seen]
     print('checkpoints at the moments of death:', reached)
-    assert reached == sorted(reached) and len(set(reached)) >= 10 and all(len(s) in (1, 2, 3) for s in seen if s)
+    assert reached == sorted(reached) and len(set(reached)) >= 10
+    assert all(len(iterations) in (1, 2, 3) for iterations in seen if iterations)
     first, second = (tmp_path/out/'digits-nfdm-Tinf' for out in ('unbroken', 'killed'))
-    lines = lambda run: [json.loads(line) | dict(seconds=0) for line in (run/'metrics.jsonl').read_text().splitlines()]
-    assert lines(first) == lines(second) and len(lines(first)) == 20
+    assert history(first) == history(second) and len(history(first)) == 20
     assert (first/'model.safetensors').read_bytes() == (second/'model.safetensors').read_bytes()
-    assert {p.name for p in first.iterdir()} == {p.name for p in second.iterdir()} and not checkpoint_files(second)
+    assert {p.name for p in first.iterdir()} == {p.name for p in second.iterdir()}
+    assert not checkpoint_files(second)
 
-def command(*options): train.train_main([*small, '--iterations', '60', '--every', '20', '--save', '20', *map(str, options)])
+def history(run):
+    "What was noted at each validation, but for the time."
+    return [json.loads(line) | dict(seconds=0) for line in (run/'metrics.jsonl').read_text().splitlines()]
+
+# --- unfinished runs ---
+
+def command(*options):
+    "A short run, with a checkpoint for each third of it."
+    train.train_main([*small, *'--iterations 60 --every 20 --save 20'.split(), *map(str, options)])
 
 @pytest.fixture
 def fails(capsys):
     def run(*options):
-        "The message of a command that must fail, with a status that is not 0."
+        "The message of a command that must fail, in one line and with a status that is not 0."
         with pytest.raises(SystemExit) as e: command(*options)
-        assert isinstance(e.value.code, str) and e.value.code.startswith('ndm_train: ') and '\n' not in e.value.code      # status 1, one line
-        print(e.value.code)
-        return e.value.code + capsys.readouterr().err
+        said = e.value.code
+        print(said)
+        assert isinstance(said, str) and said.startswith('ndm_train: ') and '\n' not in said
+        return said + capsys.readouterr().err
     return run
 
 @pytest.fixture
 def stopped(tmp_path, monkeypatch):
-    "An unfinished run, stopped after 40 of its 60 iterations: its folder, and the name of its last checkpoint."
+    "An unfinished run, stopped after 40 of its 60 iterations: its folder, and its last checkpoint."
     def report(job):
         "As if somebody had pressed Ctrl-C at iteration 40, after its checkpoint."
         def log(entry):
@@ -86,18 +102,20 @@ def stopped(tmp_path, monkeypatch):
         patch.setattr(train, '_report', report)
         with pytest.raises(SystemExit, match='interrupted'): command('--out', tmp_path)
     partial = tmp_path/'digits-ndm-T10.partial'
-    assert [p.name for p in checkpoint_files(partial)] == ['checkpoint-00000020.safetensors', 'checkpoint-00000040.safetensors']
-    return partial, checkpoint_files(partial)[-1]
+    files = checkpoint_files(partial)
+    assert [p.name for p in files] == [f'checkpoint-000000{n}.safetensors' for n in (20, 40)]
+    return partial, files[-1]
 
 def mounted(path, options):
     "A file system of its own, for those who may."
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path], capture_output=True).returncode: pytest.skip('may not mount a file system')
+    mount = ['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path]
+    if subprocess.run(mount, capture_output=True).returncode: pytest.skip('may not mount a file system')
 
 def test_a_full_disk(tmp_path, fails, stopped):
     partial, last = stopped
     disk, size = tmp_path/'disk', last.stat().st_size
     disk.mkdir()
-    mounted(disk, f'size={int(2.6*size) + 60_000}')                      # room for two checkpoints and what goes with them
+    mounted(disk, f'size={int(2.6*size) + 60_000}')             # room for two checkpoints, and some more
     try:
         message = fails('--out', disk)
         assert 'No space left on device' in message and 'with --resume goes on from' in message
@@ -118,30 +136,38 @@ def test_a_folder_that_cannot_be_written(tmp_path, fails):
 class Weights:
     def __reduce__(self): return exec, ("open('surprise.txt', 'w').write('I was only loaded')",)
 
-@pytest.mark.parametrize('damage, message', [('cut', 'cannot be read'), ('pickle', 'cannot be read'), ('other model', 'is a checkpoint of another model')])
+def cut(file): file.write_bytes(file.read_bytes()[:-1000])
+def pickled(file): file.write_bytes(pickle.dumps(Weights()))
+
+def other_model(file):
+    "A weight of another shape."
+    tensors, info = load_state(file)
+    name = 'model.predictor.net.head.weight'
+    tensors[name] = torch.zeros(3, *tensors[name].shape[1:])
+    save_state(file, tensors, info)
+
+@pytest.mark.parametrize('damage, message', [(cut, 'cannot be read'), (pickled, 'cannot be read'),
+                                             (other_model, 'is a checkpoint of another model')])
 def test_a_checkpoint_that_cannot_be_used(damage, message, tmp_path, monkeypatch, fails, stopped):
     partial, last = stopped
     good = checkpoint_files(partial)[0].read_bytes()
     monkeypatch.chdir(tmp_path)
-    if damage == 'cut': last.write_bytes(last.read_bytes()[:-1000])
-    elif damage == 'pickle': last.write_bytes(pickle.dumps(Weights()))
-    else:
-        tensors, info = load_state(last)
-        save_state(last, {k: torch.zeros(3, *v.shape[1:]) if k == 'model.predictor.net.head.weight' else v for k, v in tensors.items()}, info)
+    damage(last)
     assert message in fails('--out', tmp_path, '--resume') and not Path('surprise.txt').exists()
     assert checkpoint_files(partial)[0].read_bytes() == good
     last.unlink()
-    command('--out', tmp_path, '--resume')                               # the one before serves
+    command('--out', tmp_path, '--resume')                      # the one before serves
 
 def test_work_is_not_thrown_away(tmp_path, fails, stopped):
     partial, last = stopped
     assert 'expected --resume to go on with it, or --overwrite' in fails('--out', tmp_path)
-    assert 'was begun with lr=0.002 (now 0.02); expected the same options' in fails('--out', tmp_path, '--lr', '.02', '--resume')
+    message = fails('--out', tmp_path, '--lr', '.02', '--resume')
+    assert 'was begun with lr=0.002 (now 0.02); expected the same options' in message
     assert last.is_file()
     shutil.copytree(partial, tmp_path/'copy')
     command('--out', tmp_path, '--resume')
-    command('--out', tmp_path, '--resume')                               # complete already: nothing to do
-    shutil.copytree(tmp_path/'copy', partial)                            # as after --overwrite, interrupted: this one is to be continued
+    command('--out', tmp_path, '--resume')                      # complete already: nothing to do
+    shutil.copytree(tmp_path/'copy', partial)                   # as after --overwrite, interrupted
     command('--out', tmp_path, '--resume')
     assert not partial.exists()
 

@@ -1,9 +1,9 @@
 """Every notebook, run against the package.
 
-`nbdev_test` runs a notebook with its own copy of each exported cell. Here those cells are skipped, and their names come from
-the exported module instead: what is tested is what users import.
+`nbdev_test` runs a notebook with its own copy of each exported cell. Here those cells are skipped, and
+their names come from the exported module instead: what is tested is what users import.
 """
-import importlib
+from importlib import import_module
 from pathlib import Path
 import matplotlib
 import pytest
@@ -11,7 +11,7 @@ from execnb.nbio import mk_cell, read_nb
 from nbdev.process import extract_directives
 
 notebooks = Path(__file__).parents[1]/'nbs'
-paths = sorted(p for p in notebooks.rglob('*.ipynb') if not any(part[0] in '._' for part in p.relative_to(notebooks).parts))
+paths = sorted(p for p in notebooks.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 
 @pytest.fixture(autouse=True)
 def headless(monkeypatch):
@@ -24,14 +24,15 @@ def headless(monkeypatch):
     matplotlib.use(backend)
 
 def run(cells, name):
-    "Run the cells of a notebook that are not exported. One that belongs to another module than the notebook's own is an error."
+    "Run the cells that are not exported. One that belongs to a module other than the notebook's is an error."
     namespace, module = {'__name__': '__main__'}, None
     for number, cell in enumerate(cells):
         if cell.cell_type != 'code': continue
         directives = extract_directives(cell, remove=False)
-        if 'default_exp' in directives: module = importlib.import_module('ndm_nb.' + directives['default_exp'][0])
+        if 'default_exp' in directives: module = import_module('ndm_nb.' + directives['default_exp'][0])
         exported = {'export', 'exports', 'exporti'} & set(directives)
-        for kind in exported: assert not directives[kind], f'{name}, cell {number}, is of another module: {directives[kind]}'
+        others = [to for kind in exported for to in directives[kind]]
+        assert not others, f'{name}, cell {number}, is of another module: {", ".join(others)}'
         if exported: namespace.update({k: v for k, v in vars(module).items() if not k.startswith('__')})
         else: exec(compile(cell.source, f'{name}, cell {number}', 'exec'), namespace)
 
@@ -45,7 +46,8 @@ def test_there_are_notebooks(): assert len(paths) > 30
 
 def test_names_come_from_the_package():
     exported = '#| exports\ndef expand(t, like): return "the one of the notebook"'
-    run([mk_cell(source) for source in ('#| default_exp core', exported, 'from ndm_nb import core\nassert expand is core.expand')], 'good')
+    check = 'from ndm_nb import core\nassert expand is core.expand'
+    run([mk_cell(source) for source in ('#| default_exp core', exported, check)], 'good')
 
 @pytest.mark.parametrize('directive', ['export', 'exports', 'exporti'])
 def test_a_cell_of_another_module_is_seen(directive):

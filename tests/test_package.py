@@ -1,4 +1,4 @@
-"What only shows from outside: the cost of an import, the names of the package, and the commands as a shell sees them."
+"What only shows from outside: what an import costs, the names of the package, commands as a shell sees them."
 import ast, json, re, subprocess, sys
 from importlib import import_module
 from pathlib import Path
@@ -20,12 +20,13 @@ def cost(line):
 
 def test_import_costs_little_more_than_torch():
     lines = 'import torch', 'import ndm_nb', 'from ndm_nb import NeuralDiffusion'
-    torchs, package, model = (min(times) for times in zip(*[[cost(line) for line in lines] for _ in range(3)]))
+    rounds = [[cost(line) for line in lines] for _ in range(3)]
+    torchs, package, model = map(min, zip(*rounds))
     print(f'in units of import torch: the package {package/torchs:.2f}, with a model {model/torchs:.2f}')
     assert package < 1.3*torchs and model < 1.3*torchs
 
-heavy = {'IPython', 'accelerate', 'huggingface_hub', 'matplotlib', 'nbdev', 'scipy', 'sklearn', 'torchdiffeq', 'torchvision',
-         'tqdm', 'tyro'}
+heavy = {'IPython', 'accelerate', 'huggingface_hub', 'matplotlib', 'nbdev', 'scipy', 'sklearn', 'torchdiffeq',
+         'torchvision', 'tqdm', 'tyro'}
 
 def first_loaded(wanted):
     "Which of the packages are loaded by which module: all are imported, chapter by chapter."
@@ -78,15 +79,19 @@ def test_a_slip_ends_with_one_line_and_a_status(command, tmp_path):
     line, = fails(command, tmp_path).splitlines()
     assert line.startswith(f'{name}: ') and value in line
 
-@pytest.mark.parametrize('command, said', {'ndm_train --lr fast': 'Error parsing --lr', 'ndm_train --nosuch 3': '--nosuch',
-                                           'ndm_sample': 'Missing from ndm_sample'}.items())
-def test_what_cannot_be_parsed_ends_with_a_status(command, said, tmp_path): assert said in fails(command, tmp_path)
+@pytest.mark.parametrize('command, said', [
+    ('ndm_train --lr fast', 'Error parsing --lr'), ('ndm_train --nosuch 3', '--nosuch'),
+    ('ndm_sample', 'Missing from ndm_sample')])
+def test_what_cannot_be_parsed_ends_with_a_status(command, said, tmp_path):
+    assert said in fails(command, tmp_path)
 
 def test_a_damaged_run_is_named(tmp_path):
-    run, train = tmp_path/'runs'/'digits-ndm-T10', ['ndm_train', '--compare', 'none', '--iterations', '1']
-    subprocess.run([*train, '--width', '8', '--depth', '1', '--test_repeats', '1'], cwd=tmp_path, check=True, capture_output=True)
+    train = 'ndm_train --compare none --iterations 1 --width 8 --depth 1 --test_repeats 1'.split()
+    subprocess.run(train, cwd=tmp_path, check=True, capture_output=True)
+    run = tmp_path/'runs'/'digits-ndm-T10'
     (run/'model.safetensors').write_bytes((run/'model.safetensors').read_bytes()[:-8])
     done = subprocess.run(['ndm_eval', str(run)], capture_output=True, text=True)
-    assert done.returncode != 0 and 'model.safetensors does not fit' in done.stderr and 'Traceback' not in done.stderr
+    assert done.returncode != 0 and 'Traceback' not in done.stderr
+    assert 'model.safetensors does not fit' in done.stderr
     again = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode != 0 and 'already holds a run' in again.stderr

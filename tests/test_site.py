@@ -1,4 +1,4 @@
-"""The documentation site in a browser, with everything outside blocked: Debian's or Ubuntu's Chromium, or Chrome.
+"""The documentation site in a browser, Chromium or Chrome, with everything outside blocked.
 
 Without a browser these tests are skipped; where CI is set they fail instead.
 """
@@ -8,19 +8,19 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urldefrag
 import pytest
+from test_structure import modules
 
 root = Path(__file__).parents[1]
-site, source = root/'_docs', root/'_site'                     # what docs/build.py writes, and what it writes it from
-flags = '--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --disable-quic'.split()
+source = root/'_site'                                   # what docs/build.py writes the site from
+flags = ('--no-sandbox --disable-gpu --disable-background-networking --disable-component-update '
+         '--disable-sync --disable-quic').split()
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args): pass
 
 @pytest.fixture(scope='module')
-def base():
-    "Build the site, and serve it."
-    done = subprocess.run([sys.executable, root/'docs'/'build.py'], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def base(site):
+    "Serve the site."
     server = ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=site))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}'
@@ -29,7 +29,9 @@ def base():
 @pytest.fixture(scope='module')
 def browser():
     path = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if path is None: (pytest.fail if 'CI' in os.environ else pytest.skip)('no chromium, chromium-browser or google-chrome on the PATH')
+    if path is None:
+        missing = pytest.fail if 'CI' in os.environ else pytest.skip
+        missing('no chromium, chromium-browser or google-chrome on the PATH')
     from playwright.sync_api import sync_playwright
     with sync_playwright() as p: yield p.chromium.launch(executable_path=path, args=flags)
 
@@ -44,7 +46,7 @@ def page(base, browser):
         page.problems.append(f'asks for {request.request.url}')
         request.abort()
     context.route('**/*', route)
-    page.on('console', lambda message: page.problems.append(message.text) if message.type == 'error' else None)
+    page.on('console', lambda said: page.problems.append(said.text) if said.type == 'error' else None)
     page.on('pageerror', lambda error: page.problems.append(str(error)))
     yield page
     context.close()
@@ -52,13 +54,15 @@ def page(base, browser):
 look = """async () => {
     await window.MathJax?.startup?.promise
     document.querySelectorAll('img[loading=lazy]').forEach(img => img.loading = 'eager')
-    await Promise.all([...document.images].map(img => img.complete || new Promise(r => img.onload = img.onerror = r)))
+    const loaded = img => img.complete || new Promise(r => img.onload = img.onerror = r)
+    await Promise.all([...document.images].map(loaded))
     const all = (css, from = document) => [...from.querySelectorAll(css)]
     const prose = document.querySelector('article').cloneNode(true)
     all('pre, code, .math, mjx-container, script, style, dt.sig', prose).forEach(e => e.remove())
     return {
         h1: all('h1').length, prose: prose.textContent, headings: all('article h2, article h3').length,
-        figures: all('.cell_output img').length, printed: all('.cell_output .output.text_plain, .cell_output .output.stream').length,
+        figures: all('.cell_output img').length,
+        printed: all('.cell_output .output.text_plain, .cell_output .output.stream').length,
         bare: all('img').filter(img => !img.alt || img.alt.endsWith('.png')).map(img => img.src),
         untypeset: all('.math').filter(e => !e.querySelector('mjx-container')).map(e => e.textContent),
         merror: all('mjx-merror, [data-mml-node=merror]').map(e => e.closest('.math').textContent),
@@ -68,21 +72,26 @@ look = """async () => {
 }"""
 
 cut_off = """() => [...document.querySelectorAll('article *')].filter(e => {
-    if (e.getBoundingClientRect().right <= window.innerWidth + 1 || e.closest('mjx-assistive-mml')) return false
-    for (let up = e; up.tagName != 'ARTICLE'; up = up.parentElement)
-        if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(up).overflowX) && up.getBoundingClientRect().right <= window.innerWidth + 1) return false
+    const fits = e => e.getBoundingClientRect().right <= window.innerWidth + 1
+    const scrolls = e => ['auto', 'scroll', 'hidden'].includes(getComputedStyle(e).overflowX)
+    if (fits(e) || e.closest('mjx-assistive-mml')) return false
+    for (let up = e; up.tagName != 'ARTICLE'; up = up.parentElement) if (scrolls(up) && fits(up)) return false
     return true
 }).map(e => e.tagName + ' ' + e.textContent.slice(0, 60))"""
 
 def counts(url):
-    "How many headings, figures and printed outputs the page must have, from the notebook that it was made from."
+    "How many headings, figures and outputs a page must have, by the notebook that it was made from."
     path = source/(url.split('/', 3)[3].removesuffix('.html') + '.ipynb')
     if not path.exists(): return {}
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    prose = re.sub(r'^```.*?^```', '', '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == 'markdown'), flags=re.S | re.M)
+    prose = '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == 'markdown')
+    prose = re.sub(r'^```.*?^```', '', prose, flags=re.S | re.M)
     shown = [set(o.get('data', {'stream': 0})) for c in cells for o in c.get('outputs', [])]
-    return dict(headings=len(re.findall(r'^##+ ', prose, re.M)), figures=sum('image/png' in o for o in shown),
+    return dict(headings=len(re.findall(r'^##+ ', prose, re.M)),
+                figures=sum('image/png' in o for o in shown),
                 printed=sum(not {'image/png', 'text/markdown', 'text/html'} & o for o in shown))
+
+raw = re.compile(r'```|:::|\{py:|#\||\{#|\$\$|show_doc|\*\*|\]\(|\$[^$\s][^$\n]*\$|\\[a-z]+|Traceback')
 
 def visit(page, url):
     "Everything that is wrong with one page, and its links and anchors."
@@ -93,10 +102,13 @@ def visit(page, url):
     if response.status != 200: problems.append(f'status {response.status}')
     if not page.title(): problems.append('no title')
     if seen['h1'] != 1: problems.append(f'{seen["h1"]} headings of the first level')
-    problems += [f'not typeset: {text}' for text in seen['untypeset']] + [f'TeX error: {text}' for text in seen['merror']]
-    problems += [f'no image {src}' for src in seen['images']] + [f'no words for {src}' for src in seen['bare']]
-    problems += [f'{name}: {seen[name]} on the page, {count} in the notebook' for name, count in counts(url).items() if seen[name] != count]
-    problems += [f'raw in the text: {m}' for m in re.findall(r'```|:::|\{py:|#\||\{#|\$\$|\\begin|show_doc|\*\*|\]\(|\$[^$\s][^$\n]*\$|\\[a-z]+|Traceback', seen['prose'])]
+    problems += [f'not typeset: {text}' for text in seen['untypeset']]
+    problems += [f'TeX error: {text}' for text in seen['merror']]
+    problems += [f'no image {src}' for src in seen['images']]
+    problems += [f'no words for {src}' for src in seen['bare']]
+    problems += [f'{name}: {seen[name]} on the page, {count} in the notebook'
+                 for name, count in counts(url).items() if seen[name] != count]
+    problems += [f'raw in the text: {m}' for m in raw.findall(seen['prose'])]
     if seen['copy'] < seen['code']: problems.append('code without a copy button')
     page.set_viewport_size(dict(width=390, height=844))
     problems += [f'wider than a phone: {text}' for text in page.evaluate(cut_off)[:3]]
@@ -107,41 +119,49 @@ def broken(base, ids, links):
     for here, targets in links.items():
         for target in sorted(set(targets)):
             url, anchor = urldefrag(target)
-            if '/blob/main/' in url and not (root/url.split('/blob/main/')[1]).exists(): yield f'{here}: no file {url} in the repository'
+            file = url.partition('/blob/main/')[2]
+            if file and not (root/file).exists(): yield f'{here}: no file {file} in the repository'
             if not url.startswith(base + '/'): continue
-            if not (site/url.removeprefix(base + '/')).is_file(): yield f'{here}: no page {url}'
+            if not (root/'_docs'/url.removeprefix(base + '/')).is_file(): yield f'{here}: no page {url}'
             elif anchor and url in ids and anchor not in ids[url]: yield f'{here}: no anchor {target}'
 
-def test_pages(base, page):
+not_checked = 'search.html', 'genindex.html', 'py-modindex.html', 'planted.html'
+
+def test_pages(site, base, page):
     "Every page loads, is whole, and leads only to what exists."
     problems, ids, links = [], {}, {}
-    for path in sorted(site.rglob('*.html')):
+    for path in sorted(path for path in site.rglob('*.html') if path.name not in not_checked):
         url = f'{base}/{path.relative_to(site)}'
-        if path.name in ('search.html', 'genindex.html', 'py-modindex.html'): continue
         found, ids[url], links[url] = visit(page, url)
         problems += found
     assert len(ids) > 30
     problems += broken(base, ids, links)
     listed = links[f'{base}/index.html']
-    problems += [f'{url} is not in the sidebar' for url in ids if 'reference/' not in url and not any(link.startswith(url) for link in listed)]
-    for module in (path.stem for path in (site/'reference').glob('*.html')):
-        missing = {f'{module}.{name}' for name in import_module(module).__all__} - set(ids[f'{base}/reference/{module}.html'])
+    problems += [f'{url} is not in the sidebar' for url in ids
+                 if 'reference/' not in url and not any(link.startswith(url) for link in listed)]
+    for module in modules:
+        public = {f'ndm_nb.{module}.{name}' for name in import_module(f'ndm_nb.{module}').__all__}
+        missing = public - set(ids.get(f'{base}/reference/ndm_nb.{module}.html', ()))
         problems += [f'no entry for {name}' for name in missing]
     assert not problems, '\n'.join(problems)
 
-def test_faults_are_seen(base, page):
+def test_faults_are_seen(site, base, page):
     "What the test above looks for, planted in a copy of a page."
-    text, copy, like = (site/'paths.html').read_text(encoding='utf-8'), site/'planted.html', source/'planted.ipynb'
-    faults = {'no image': lambda s: s.replace('src="_images/', 'src="_images/gone-', 1),
-              'TeX error': lambda s: re.sub(r'\\\[(.*?)\\\]', r'\\[\\nosuchcommand\\]', s, count=1, flags=re.S),
-              'figures: ': lambda s: re.sub(r'<img [^>]*_images/[^>]*>', '', s, count=1),
-              'headings: ': lambda s: s.replace('<h2>', '<p>').replace('</h2>', '</p>'),
-              'raw in the text: \\frac': lambda s: s.replace('<h2>', r'<p>\frac12</p><h2>', 1),
-              'no file': lambda s: s.replace('04_paths.ipynb', '04_gone.ipynb'),
-              'no anchor': lambda s: s.replace('href="#the-marginal"', 'href="#nowhere"', 1),
-              'raw in the text: **': lambda s: s.replace('<h2>', '<p>a **bold** claim</p><h2>', 1),
-              'asks for https://example.com/x.js': lambda s: s.replace('</head>', '<script src="https://example.com/x.js"></script></head>'),
-              'wider than a phone': lambda s: s.replace('<h2>', '<div style="width: 900px">wide</div><h2>', 1)}
+    text = (site/'paths.html').read_text(encoding='utf-8')
+    copy, like = site/'planted.html', source/'planted.ipynb'
+    anchor = re.search('href="(#[a-z-]+)"', text)[1]
+    def before_a_heading(html): return lambda s: s.replace('<h2>', f'{html}<h2>', 1)
+    faults = {
+        'no image': lambda s: s.replace('src="_images/', 'src="_images/gone-', 1),
+        'TeX error': lambda s: re.sub(r'\\\[(.*?)\\\]', r'\\[\\nosuchcommand\\]', s, count=1, flags=re.S),
+        'figures: ': lambda s: re.sub(r'<img [^>]*_images/[^>]*>', '', s, count=1),
+        'headings: ': lambda s: s.replace('<h2>', '<p>').replace('</h2>', '</p>'),
+        'no file': lambda s: s.replace('04_paths.ipynb', '04_gone.ipynb'),
+        'no anchor': lambda s: s.replace(f'href="{anchor}"', 'href="#nowhere"', 1),
+        'asks for https://example.com/x.js': before_a_heading('<script src="https://example.com/x.js"></script>'),
+        'raw in the text: \\frac': before_a_heading(r'<p>\frac12</p>'),
+        'raw in the text: **': before_a_heading('<p>a **bold** claim</p>'),
+        'wider than a phone': before_a_heading('<div style="width: 900px">wide</div>')}
     shutil.copy(source/'paths.ipynb', like)
     try:
         for name, plant in faults.items():
@@ -151,7 +171,9 @@ def test_faults_are_seen(base, page):
             problems, ids, links = visit(page, url)
             problems += broken(base, {url: ids}, {url: links})
             assert any(name in problem for problem in problems), f'{name} was not seen: {problems}'
-    finally: copy.unlink(missing_ok=True); like.unlink()
+    finally:
+        copy.unlink(missing_ok=True)
+        like.unlink()
 
 def test_search(base, page):
     page.goto(f'{base}/search.html?q=NeuralForward')
@@ -170,24 +192,35 @@ def test_names_are_links(base, page):
 def test_dark(base, page):
     "The button goes from light to dark, and text of every kind is readable in both."
     page.emulate_media(color_scheme='light')
-    contrast = """css => { const light = color => color.match(/[\\d.]+/g).slice(0, 3).reduce((sum, v) => sum + v/765, 0)
-                           const ground = e => { const c = getComputedStyle(e).backgroundColor
-                                                 return e.parentElement && c.endsWith(', 0)') ? ground(e.parentElement) : light(c) }
-                           const e = document.querySelector(css)
-                           return [ground(e), Math.abs(light(getComputedStyle(e).color) - ground(e))] }"""
-    for name, kinds in {'paths': ('article p:not(.lead)', 'article h2', 'article a', 'article td', 'div.cell_input pre', 'div.cell_output pre'),
-                        'reference/ndm_nb.paths': ('article td', 'dt.sig .sig-name', 'dd p', 'article a')}.items():
+    contrast = """css => {
+        const light = color => color.match(/[\\d.]+/g).slice(0, 3).reduce((sum, v) => sum + v/765, 0)
+        const ground = e => {
+            const c = getComputedStyle(e).backgroundColor
+            return e.parentElement && c.endsWith(', 0)') ? ground(e.parentElement) : light(c)
+        }
+        const e = document.querySelector(css)
+        return [ground(e), Math.abs(light(getComputedStyle(e).color) - ground(e))]
+    }"""
+    chapter = ('article p:not(.lead)', 'article h2', 'article a', 'article td',
+               'div.cell_input pre', 'div.cell_output pre')
+    reference = 'article td', 'dt.sig .sig-name', 'dd p', 'article a'
+    for name, kinds in {'paths': chapter, 'reference/ndm_nb.paths': reference}.items():
         page.goto(f'{base}/{name}.html')
-        for dark in (False, True):
-            while page.evaluate('document.body.dataset.theme') != ('dark' if dark else 'light'): page.click('.content-icon-container .theme-toggle')
+        for theme, good in dict(light=lambda ground: ground > .85, dark=lambda ground: ground < .25).items():
+            while page.evaluate('document.body.dataset.theme') != theme:
+                page.click('.content-icon-container .theme-toggle')
             for css in kinds:
                 ground, difference = page.evaluate(contrast, css)
-                assert (ground < .25 if dark else ground > .85) and difference > .35, (name, css, dark, ground, difference)
+                assert good(ground) and difference > .35, (name, css, theme, ground, difference)
 
 def test_stock_nbdev_processes_the_notebooks(tmp_path):
     "What `nbdev_docs` does before it calls Quarto."
-    script = "from nbdev.serve import proc_nbs\nif __name__ == '__main__': proc_nbs(force=True, n_workers=2)"
+    script = '''if True:
+        import matplotlib.pyplot, torch, ndm_nb.cli             # once, and not for each notebook
+        from nbdev.serve import proc_nbs
+        if __name__ == '__main__': proc_nbs(force=True, n_workers=2)'''
     (tmp_path/'run.py').write_text(script)
     done = subprocess.run([sys.executable, tmp_path/'run.py'], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert {p.stem for p in (root/'_proc').glob('*.ipynb')} == {p.stem for p in (root/'nbs').glob('*.ipynb')}
+    made, chapters = ({path.stem for path in (root/folder).glob('*.ipynb')} for folder in ('_proc', 'nbs'))
+    assert made == chapters
