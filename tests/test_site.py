@@ -68,6 +68,7 @@ look = """async () => {
         merror: all('mjx-merror, [data-mml-node=merror]').map(e => e.closest('.math').textContent),
         images: all('img').filter(img => !img.naturalWidth).map(img => img.src),
         code: all('div.highlight pre').length, copy: all('button.copybtn').length,
+        addresses: document.querySelector('article').textContent.match(/<.* at 0x[0-9a-f]+>/g) || [],
         ids: all('[id]').map(e => e.id), links: all('a[href]').map(a => a.href)}
 }"""
 
@@ -106,6 +107,7 @@ def visit(page, url):
     problems += [f'TeX error: {text}' for text in seen['merror']]
     problems += [f'no image {src}' for src in seen['images']]
     problems += [f'no words for {src}' for src in seen['bare']]
+    problems += [f'an address in memory: {text}' for text in seen['addresses']]
     problems += [f'{name}: {seen[name]} on the page, {count} in the notebook'
                  for name, count in counts(url).items() if seen[name] != count]
     problems += [f'raw in the text: {m}' for m in raw.findall(seen['prose'])]
@@ -160,6 +162,7 @@ def test_faults_are_seen(site, base, page):
         'no anchor': lambda s: s.replace(f'href="{anchor}"', 'href="#nowhere"', 1),
         'asks for https://example.com/x.js': before_a_heading('<script src="https://example.com/x.js"></script>'),
         'raw in the text: \\frac': before_a_heading(r'<p>\frac12</p>'),
+        'an address in memory: <f at 0x7f>': before_a_heading('<pre>&lt;f at 0x7f&gt;</pre>'),
         'raw in the text: **': before_a_heading('<p>a **bold** claim</p>'),
         'wider than a phone': before_a_heading('<div style="width: 900px">wide</div>')}
     shutil.copy(source/'paths.ipynb', like)
