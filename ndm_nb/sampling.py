@@ -7,7 +7,6 @@ __all__ = ['grids', 'time_grid', 'library_solvers', 'solve', 'sample_ode', 'samp
            'solvers_at']
 
 # %% ../nbs/14_sampling.ipynb #41648f26
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -84,10 +83,8 @@ _sde_steps = dict(euler_maruyama=_euler_step, stochastic_heun=_heun_step)
 
 def library_solvers()->dict: # name to True for an adaptive solver, False for one of fixed steps
     "The ODE solvers of torchdiffeq."
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', FutureWarning)                    # PyTorch's, about how it is made
-        from torchdiffeq._impl.odeint import SOLVERS
-        from torchdiffeq._impl.solvers import AdaptiveStepsizeODESolver as Adaptive, FixedGridODESolver as Fixed
+    from torchdiffeq._impl.odeint import SOLVERS
+    from torchdiffeq._impl.solvers import AdaptiveStepsizeODESolver as Adaptive, FixedGridODESolver as Fixed
     ours = {name: kind for name, kind in SOLVERS.items() if issubclass(kind, (Adaptive, Fixed))}
     return {name: issubclass(kind, Adaptive) for name, kind in ours.items()}
 
@@ -115,8 +112,8 @@ def solve(
     everywhere:bool=False, # return the state at all times? Otherwise at the first and the last
 ): # the states, one behind the other along a new first dimension
     "Solve an ODE by torchdiffeq. Raises `InputError` if the solver is not known, or gives up."
-    adaptive = choose(solver, library_solvers(), 'solver')
     from torchdiffeq import odeint
+    adaptive = choose(solver, library_solvers(), 'solver')
     if adaptive: options = dict(step_t=times[-1:], max_num_steps=10_000)
     else: options = dict(grid_constructor=lambda f, y, t: times)
     at = times if everywhere else times[[0, -1]]

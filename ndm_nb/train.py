@@ -7,7 +7,7 @@ __all__ = ['train_main', 'RunOptions', 'TrainCommand', 'configure', 'Job', 'prep
            'check_resume', 'format_table', 'ndm_train', 'read_metrics', 'unchecked', 'read_command', 'console']
 
 # %% ../nbs/25_train.ipynb #r2500004
-import json, os, re, shutil, sys, tempfile
+import json, os, re, shutil, sys, tempfile, warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
@@ -341,6 +341,7 @@ def console(
         argv=None, # the arguments; those of the process if left out
     ):
         "Read the arguments and call the function."
+        warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)        # PyTorch's, about itself
         for stream in (sys.stdout, sys.stderr):              # what a terminal cannot show is replaced
             if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')
         try:
