@@ -42,7 +42,8 @@ def as_tested(line):
 
 def commands_of(text):
     "The commands of a text, each of them once."
-    return [*dict.fromkeys(as_tested(line) for line in lines(text) if not marked(line))]
+    shown = [line for line in lines(text) if not marked(line) and line[0] != '#']
+    return [*dict.fromkeys(map(as_tested, shown))]
 
 def pictures(commands, folder):
     "Make the folders of pictures that are named."
