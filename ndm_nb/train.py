@@ -341,7 +341,7 @@ def console(
         argv=None, # the arguments; those of the process if left out
     ):
         "Read the arguments and call the function."
-        warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)        # PyTorch's, about itself
+        warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)      # PyTorch's, about itself
         for stream in (sys.stdout, sys.stderr):              # what a terminal cannot show is replaced
             if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')
         try:
