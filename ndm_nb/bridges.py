@@ -179,7 +179,7 @@ class GivenSource:
         x1:Tensor, # the source, shape `(B, *event)`
     ):
         self.forward_process, self.volatility = model.forward_process, model.volatility
-        self.decoder = model.decoder
+        self.decoder, self.units, self.path = model.decoder, model.units, model.path
         self.predictor, self.training = partial(model.predictor, x1=x1), model.training
 
 # %% ../nbs/17_bridges.ipynb #e6acf5a5
@@ -314,7 +314,7 @@ def _check_cost(cost, z, t):
 
 def _path_cost(model, x, cost, weight, energy, pairing):
     x = pairing(check_pairs(x))
-    t, path = antithetic_time(len(x), x), model.forward_process(x)
+    t, path = antithetic_time(len(x), x), model.path(x)
     q = path.flow(t) if energy else path(t)
     z = q.sample()
     value = weight*_check_cost(cost, z, t) if cost else 0.

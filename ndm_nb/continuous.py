@@ -56,7 +56,7 @@ def continuous_bound(
     given = t is not None
     t = check_time(t, x, values=True) if given else sampler(len(x), x)
     density = 1. if given else sampler.density(t)                             # before the sampler learns
-    path = model.forward_process(x)
+    path = model.path(x)
     q, g = path.flow(t), model.volatility(t)
     bad = ~(g > 0) | ~g.isfinite()
     if bad.any():
@@ -67,7 +67,7 @@ def continuous_bound(
     diffusion = sum_event((velocity - expand(g**2, z)/2*score)**2) / (2*g**2)
     if model.training: model.volatility.update(t, velocity, score)
     if model.training and not given: sampler.update(t, diffusion)
-    reconstruction, prior = boundary_terms(model, x, path)
+    reconstruction, prior = boundary_terms(model, path)
     return Bound(reconstruction, diffusion/density, prior, path.data()[0].numel())
 
 # %% ../nbs/11_continuous.ipynb #c1100002

@@ -77,12 +77,12 @@ def discrete_bound(
         if (i < 1).any() or ((i - t*steps).abs() > .05).any():
             raise InputError(f't is not on the grid; expected multiples of 1/{steps} in (0, 1]')
     s, t = (i - 1)/steps, i/steps
-    path = model.forward_process(x)
+    path = model.path(x)
     q_t = path(t)
     z = q_t.sample()
     q = posterior(path, z, s, t, eta, q_t)
     p = posterior(model.forward_process(model.predictor(z, t)), z, s, t, eta)
-    reconstruction, prior = boundary_terms(model, x, path)
+    reconstruction, prior = boundary_terms(model, path)
     return Bound(reconstruction, steps * gaussian_kl(q, p), prior, path.data()[0].numel())
 
 # %% ../nbs/10_discrete.ipynb #d1000002

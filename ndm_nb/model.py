@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
            'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'NeuralDiffusion', 'Trajectory', 'decode', 'boundary_terms', 'BoundEstimator']
+           'Volatility', 'Units', 'Standardiser', 'NeuralDiffusion', 'Trajectory', 'decode', 'boundary_terms',
+           'BoundEstimator']
 
 # %% ../nbs/05_model.ipynb #97724184
 import math
@@ -328,6 +329,67 @@ class Volatility(nn.Module):
         score:Tensor, # $\Delta\nabla_z\log q$, that of the scores, shape `(B, *event)`
     ): "What was seen in training: a volatility that keeps statistics adds it to them."
 
+# %% ../nbs/05_model.ipynb #u0500002
+class Units(nn.Module):
+    "From data to numbers of the size of 1, which a diffusion can work with: here they are that already."
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->Tensor: # of the same shape
+        "In the units of the model."
+        return x
+
+    def inverse(self,
+        y:Tensor, # what a model makes, shape `(B, *event)`
+    )->Tensor: # of the same shape
+        "In the units of the data."
+        return y
+
+    def log_det(self)->Tensor|float: # $\sum_i\log s_i$, nats
+        r"What has to be added to $-\log p(y)$ to make it $-\log p(x)$."
+        return 0.
+
+# %% ../nbs/05_model.ipynb #u0500004
+class Standardiser(Units):
+    "$y = (x - m)/s$, with a mean and a standard deviation for each column, or for each channel."
+    def __init__(self,
+        event, # the shape of one sample, such as `(5,)` for a table of five columns
+    ):
+        super().__init__()
+        shape = (event[0], *(1 for _ in event[1:]))
+        self.dims = math.prod(event[1:])
+        self.register_buffer('mean', torch.zeros(shape))
+        self.register_buffer('std', torch.ones(shape))
+
+    def fit(self,
+        x:Tensor, # training data, shape `(N, *event)`
+    )->'Standardiser': # itself
+        "Take mean and standard deviation from data. `InputError` for a column that is constant."
+        columns = x.double().movedim(1, 0).flatten(1)
+        std, mean = torch.std_mean(columns, 1)
+        constant = (~(std > 0)).nonzero().flatten().tolist()
+        if constant:
+            raise InputError(f'columns {constant} of the training data are constant; expected them left out, '
+                             'since a density over them is infinite')
+        self.mean.copy_(mean.reshape(self.mean.shape))
+        self.std.copy_(std.reshape(self.std.shape))
+        return self
+
+    def forward(self,
+        x:Tensor, # data, shape `(B, *event)`; float64 is rounded to the precision of the model afterwards
+    )->Tensor: # of the same shape
+        "$(x - m)/s$."
+        return ((x - self.mean)/self.std).to(self.mean.dtype)
+
+    def inverse(self,
+        y:Tensor, # what a model makes, shape `(B, *event)`
+    )->Tensor: # of the same shape
+        "$m + s y$."
+        return self.mean + self.std*y
+
+    def log_det(self)->Tensor: # $\sum_i\log s_i$ over all dimensions of a sample, nats, a tensor of one number
+        "The logarithm of the volume that a unit of volume of the model has among the data."
+        return self.std.log().sum()*self.dims
+
 # %% ../nbs/05_model.ipynb #5c854653
 class NeuralDiffusion(nn.Module):
     "A diffusion model: a forward process, a predictor of the data, a volatility, and a decoder."
@@ -336,10 +398,21 @@ class NeuralDiffusion(nn.Module):
         predictor:Predictor, # $(z_t, t) \mapsto \hat x$
         volatility:Volatility, # $t \mapsto g(t)$
         decoder:Decoder, # $z_0 \mapsto p(x\mid z_0)$
+        units:Units|None=None, # of the data; `Units()`, those of the model, if left out
     ):
         super().__init__()
         self.forward_process, self.predictor = forward_process, predictor
-        self.volatility, self.decoder = volatility, decoder
+        self.volatility, self.decoder, self.units = volatility, decoder, units or Units()
+
+    def path(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->Path: # $t \mapsto q(z_t\mid x)$
+        "The path that starts at `x`. Raises `InputError` for data of another precision than the model's."
+        y, own = self.units(x), next(self.parameters(), None)
+        if own is not None and own.dtype != y.dtype:
+            raise InputError(f'x has dtype {y.dtype} and the model has {own.dtype}; expected the same '
+                             f'(x.to({own.dtype}), or model.to({y.dtype}))')
+        return self.forward_process(y)
 
 # %% ../nbs/05_model.ipynb #m0500008
 class Trajectory(NamedTuple):
@@ -357,18 +430,20 @@ def decode(
     if bad:
         raise InputError(f'{bad} of {len(z)} samples are not finite; '
                          'expected a finite drift of the model, or more steps')
-    x = model.decoder(z).mode
+    x = model.units.inverse(model.decoder(z).mode)
     return x if way is None else (x, way)
 
 # %% ../nbs/05_model.ipynb #7fafb440
 def boundary_terms(
-    model:NeuralDiffusion, # its decoder is used
-    x:Tensor, # data, shape `(B, *event)`
-    path:Path, # `model.forward_process(x)`
+    model:NeuralDiffusion, # its decoder and its units are used
+    path:Path, # `model.path(x)`
 )->tuple: # reconstruction and prior, each in nats and of shape `(B,)`
-    "The two terms of the bound at the ends of time, the same in discrete and continuous time."
-    t = x.new_zeros(len(x))
-    reconstruction = -model.decoder(path.end(t).sample()).log_prob(path.data())
+    """The two terms of the bound at the ends of time, the same in discrete and continuous time.
+
+    The first is that of $-\log p(x)$ in the units of the data."""
+    y = path.data()
+    t = y.new_zeros(len(y))
+    reconstruction = model.units.log_det() - model.decoder(path.end(t).sample()).log_prob(y)
     return reconstruction, gaussian_kl(path.end(t + 1), path.prior())
 
 # %% ../nbs/05_model.ipynb #m0500006

@@ -15,7 +15,8 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import generative_drift
 from .core import InputError, antithetic_time, check_batch, check_time, expand, sum_event
-from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory, boundary_terms
+from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory
+from .model import boundary_terms, decode
 from .sampling import sample_ode
 
 # %% ../nbs/16_transport.ipynb #cb3781f0
@@ -39,7 +40,7 @@ def curvature_penalty(
     check_batch(x)
     if not 0 <= margin < .5: raise InputError(f'margin={margin}; expected 0 <= margin < 0.5')
     if t is None: t = margin + (1 - 2*margin)*antithetic_time(len(x), x)
-    z = model.forward_process(x)(check_time(t, x)).sample()
+    z = model.path(x)(check_time(t, x)).sample()
     return sum_event(acceleration(model, z, t)**2)
 
 # %% ../nbs/16_transport.ipynb #b149b6e8
@@ -259,7 +260,7 @@ def straight_bound(
     if not isinstance(model.predictor, StraightPredictor):
         raise InputError(f'the predictor is a {type(model.predictor).__name__}; expected a StraightPredictor')
     t = antithetic_time(len(check_batch(x)), x) if t is None else check_time(t, x, values=True)
-    path, g = model.forward_process(x), model.volatility(t)
+    path, g = model.path(x), model.volatility(t)
     if not ((g > 0) & g.isfinite()).all():
         raise InputError('the volatility is zero or infinite at some times; expected g > 0 and finite, '
                          'since the bound divides by g²')
@@ -267,7 +268,7 @@ def straight_bound(
     z = q.sample()
     with torch.autocast(z.device.type, enabled=False): velocity, score = model.predictor.flow(z, t)
     gap = q.backward_drift(z, g) - (velocity - expand(g**2, z)/2*score)
-    reconstruction, prior = boundary_terms(model, x, path)
+    reconstruction, prior = boundary_terms(model, path)
     return Bound(reconstruction, sum_event(gap**2)/(2*g**2), prior, x[0].numel())
 
 class StraightBound(BoundEstimator):
@@ -286,4 +287,4 @@ def sample_straight(
     """One evaluation: $T(e)$, decoded.
 
     For models trained with `straight_bound`; `sample_ode` would leave the lines."""
-    return model.decoder(model.predictor.transport(check_batch(noise, 'noise'))).mode
+    return decode(model, model.predictor.transport(check_batch(noise, 'noise')))

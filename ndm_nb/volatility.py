@@ -135,6 +135,6 @@ def optimal_volatility(
     best.velocity, best.score = best.velocity.to(x), best.score.to(x)
     for part in (part for _ in range(repeats) for part in x.split(batch)):
         t = antithetic_time(len(part), part)
-        q = model.forward_process(part).flow(t)
+        q = model.path(part).flow(t)
         best.update(t, *mismatch(model, q, q.sample(), t))
     return best

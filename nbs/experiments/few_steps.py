@@ -38,12 +38,12 @@ from harness import Experiment, mean, origin, parameters, pm, stdev
 class PairedBound(ContinuousBound):
     "The integrand of the bound, with each x of a batch and its noise paired by the optimal assignment."
     def __call__(self, model, x):
-        t, noise, path = self.sampler(len(x), x), torch.randn_like(x), model.forward_process(x)
+        t, noise, path = self.sampler(len(x), x), torch.randn_like(x), model.path(x)
         q, g = path.flow(t), model.volatility(t)
         velocity, score = mismatch(model, q, q.sample(noise[match(x, noise)[0]]), t)
         diffusion = sum_event((velocity - expand(g**2, x)/2*score)**2) / (2*g**2)
         if model.training: self.sampler.update(t, diffusion)
-        reconstruction, prior = boundary_terms(model, x, path)
+        reconstruction, prior = boundary_terms(model, path)
         return Bound(reconstruction, diffusion/self.sampler.density(t), prior, x[0].numel())
 
 class Model(NamedTuple):
