@@ -356,27 +356,13 @@ class Standardiser(Units):
     ):
         super().__init__()
         shape = (event[0], *(1 for _ in event[1:]))
-        self.dims = math.prod(event[1:])
+        self.positions = math.prod(event[1:])
         self.register_buffer('mean', torch.zeros(shape))
         self.register_buffer('std', torch.ones(shape))
 
-    def fit(self,
-        x:Tensor, # training data, shape `(N, *event)`
-    )->'Standardiser': # itself
-        "Take mean and standard deviation from data. `InputError` for a column that is constant."
-        columns = x.double().movedim(1, 0).flatten(1)
-        std, mean = torch.std_mean(columns, 1)
-        constant = (~(std > 0)).nonzero().flatten().tolist()
-        if constant:
-            raise InputError(f'columns {constant} of the training data are constant; expected them left out, '
-                             'since a density over them is infinite')
-        self.mean.copy_(mean.reshape(self.mean.shape))
-        self.std.copy_(std.reshape(self.std.shape))
-        return self
-
     def forward(self,
-        x:Tensor, # data, shape `(B, *event)`; float64 is rounded to the precision of the model afterwards
-    )->Tensor: # of the same shape
+        x:Tensor, # data, shape `(B, *event)`, in any precision
+    )->Tensor: # of the same shape, in the precision of the model
         "$(x - m)/s$."
         return ((x - self.mean)/self.std).to(self.mean.dtype)
 
@@ -386,9 +372,29 @@ class Standardiser(Units):
         "$m + s y$."
         return self.mean + self.std*y
 
-    def log_det(self)->Tensor: # $\sum_i\log s_i$ over all dimensions of a sample, nats, a tensor of one number
-        "The logarithm of the volume that a unit of volume of the model has among the data."
-        return self.std.log().sum()*self.dims
+    def log_det(self)->Tensor: # a tensor of one number, nats
+        r"$\sum_i\log s_i$, over all dimensions of a sample."
+        return self.std.log().sum()*self.positions
+
+# %% ../nbs/05_model.ipynb #u0500009
+@patch
+def fit(self:Standardiser,
+    x:Tensor, # training data, shape `(N, *event)`, or `Rows`
+)->Standardiser: # itself
+    "Take mean and standard deviation from data. Raises `InputError` for a column that is constant."
+    shape, total, squares, n = self.mean.shape, 0, 0, 0
+    first = x[torch.tensor([0])].double().reshape(len(self.mean), -1)[:, :1]
+    for part in x.split(max(1, 2**20//(first.numel()*self.positions))):
+        d = part.double().movedim(1, 0).flatten(1) - first
+        total, squares, n = total + d.sum(1), squares + (d*d).sum(1), n + d.shape[1]
+    variance = (squares - total**2/n)/(n - 1)
+    constant = (~(variance > 0)).nonzero().flatten().tolist()
+    if constant:
+        raise InputError(f'columns {constant} of the training data are constant; expected them left out, '
+                         'since a density over them is infinite')
+    self.mean.copy_((first[:, 0] + total/n).reshape(shape))
+    self.std.copy_(variance.sqrt().reshape(shape))
+    return self
 
 # %% ../nbs/05_model.ipynb #5c854653
 class NeuralDiffusion(nn.Module):
@@ -438,7 +444,7 @@ def boundary_terms(
     model:NeuralDiffusion, # its decoder and its units are used
     path:Path, # `model.path(x)`
 )->tuple: # reconstruction and prior, each in nats and of shape `(B,)`
-    """The two terms of the bound at the ends of time, the same in discrete and continuous time.
+    r"""The two terms of the bound at the ends of time, the same in discrete and continuous time.
 
     The first is that of $-\log p(x)$ in the units of the data."""
     y = path.data()
