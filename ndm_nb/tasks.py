@@ -9,12 +9,15 @@ __all__ = ['tasks', 'parse_steps', 'DataOptions', 'ObjectiveOptions', 'default_s
 # %% ../nbs/23_tasks.ipynb #t2300004
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from torch import Tensor
 from .bridges import BridgeBound, pair_splits, pairings, path_cost, sample_bridge
 from .core import InputError, Options, check_whole
-from .data import Splits, as_float, dataset, is_folder, read_images
+from .data import Splits, as_float, dataset, located, takes
 from .evaluation import bound_for
+from .files import Rows, Stream
+from .images import parse_size, read_images
 from .model import BoundEstimator, NeuralDiffusion
 from .sampling import find_sampler
 from .transport import curvature
@@ -37,21 +40,34 @@ _Times = Literal['antithetic', 'uniform', 'importance', 'learned']
 @dataclass
 class DataOptions(Options):
     "Which data."
-    data:str|None=None # digits, mnist, fashion_mnist, cifar10, cifar10:cat (a class), folder:PATH, ...
+    data:str|None=None # digits, mnist, cifar10, cifar10:cat (a class), folder:PATH, file:PATH, hf:NAME, ...
     data0:str|None=None # for a bridge: the target, where it leads to
     data1:str|None=None # for a bridge: the source, where it comes from
     pairing:_Pairing|None=None # for a bridge: optimal in each batch, or pairs, by the names of the files
     data_root:str|None=None # where the sets with a name lie; by default NDM_DATA in the environment
     download:bool=False # fetch them there if they are missing?
-    size:int|None=None # of the images of a folder, in pixels
+    size:int|str|None=None # of your own pictures, in pixels: 32, or height and width as 32x64
+    channels:Literal[1, 3]|None=None # of your own pictures; by default 1 if all of them are grey
+    ground:str|None=None # what transparent pictures are laid on: white (by default), black, '#808080', ...
+    skip_unreadable:bool=False # leave out pictures of a folder that cannot be read?
+    column:str|None=None # of an hf: data set, if it has several that could be meant
+    stream:bool=False # read an hf: data set from the network as it comes?
+    standardise:bool|None=None # give the model units, fitted to the data? By default for tables and arrays
+    edition:str|None=None # of imagenet32 and imagenet64: npz or png; by default the one that is there
     valid:int|None=None # use at most so many samples for validation
     test:int|None=None # use at most so many samples for the figures in the end
     test_repeats:int=20 # passes over these samples
 
     def check(self):
-        "Complain about sizes and counts that cannot be."
-        for name in ('size', 'valid', 'test', 'test_repeats'):
+        "Complain about sizes and counts that cannot be; make paths absolute."
+        for name in ('valid', 'test', 'test_repeats'):
             if getattr(self, name) is not None: check_whole(getattr(self, name), name)
+        if self.size is not None:
+            height, width = parse_size(self.size)
+            self.size = height if height == width else f'{height}x{width}'
+        for name in ('data', 'data0', 'data1'):
+            if getattr(self, name): setattr(self, name, located(getattr(self, name)))
+        if self.data_root: self.data_root = str(Path(self.data_root).expanduser().absolute())
 
 @dataclass
 class ObjectiveOptions(Options):
@@ -98,6 +114,8 @@ def _no_effect(options, names, why):
         value = getattr(options, name)
         if value is not None: raise InputError(f'{name}={value!r} has no effect: {why}')
 
+_how = 'size', 'channels', 'ground', 'skip_unreadable', 'column', 'stream'            # data are read
+
 class Generation:
     "From noise to data. Raises `InputError` for options that do not belong to it."
     grid = 'uniform' # where a solver puts its steps unless told otherwise
@@ -121,9 +139,30 @@ class Generation:
         "What the data are called."
         return self.data.data or 'digits'
 
+    def read(self,
+        *names:str, # of data sets
+    )->list: # of `Splits`
+        "Data sets, each with the options that it takes. `InputError` for an option that none of them takes."
+        given = {option: getattr(self.data, option) for option in _how}
+        given = {option: value for option, value in given.items() if value not in (None, False)}
+        idle = [option for option in given if not any(takes(name, option) for name in names)]
+        _no_effect(self.data, idle, f'expected it with pictures of your own, not with {self.label}')
+        own = [{option: value for option, value in given.items() if takes(name, option)} for name in names]
+        root, download = self.data.data_root, self.data.download
+        return [dataset(name, root, download, **how) for name, how in zip(names, own)]
+
     def splits(self)->Splits: # train, valid and test
-        "The data, read from where they lie."
-        return dataset(self.label, self.data.data_root, self.data.download, self.data.size)
+        "The data, opened where they lie. Raises `InputError` for another edition than was asked for."
+        splits, = self.read(self.label)
+        if self.data.edition in (None, splits.edition): return splits
+        raise InputError(f'edition={self.data.edition!r}, but {self.label} is {splits.edition}; '
+                         'expected that one')
+
+    def standardise(self,
+        splits:Splits, # as `splits` returns them
+    )->bool:
+        "Are the data in units of their own, which the model has to know?"
+        return splits.standardise if self.data.standardise is None else self.data.standardise
 
     def event(self,
         splits:Splits, # as `splits` returns them
@@ -176,6 +215,12 @@ class Generation:
         return find_sampler(solver)(model, noise, steps, **options)
 
 # %% ../nbs/23_tasks.ipynb #t2300017
+def _in_memory(splits):
+    "The same, with all samples read: pairs are made of them."
+    if isinstance(splits.train, Stream): raise InputError('stream with a bridge; expected rows, to pair them')
+    whole = {part: x.to('cpu') for part, x in splits._asdict().items() if isinstance(x, Rows)}
+    return splits._replace(**whole)
+
 class Translation(Generation):
     "From one data set to another, by a bridge. Raises `InputError` for options that do not belong to it."
     grid, from_noise = 'sine', False
@@ -183,6 +228,7 @@ class Translation(Generation):
     def check(self):
         "Complain about options that are for something else, and about data that are missing."
         _no_effect(self.data, ('data',), 'a bridge has two data sets, data0 the target, data1 the source')
+        _no_effect(self.data, ('standardise', 'edition'), 'a bridge takes its data as they are')
         _no_effect(self.objective, ('curvature',), 'a bridge has the energy of its paths in its place')
         if not (self.data.data0 and self.data.data1):
             raise InputError(f'data0={self.data.data0!r}, data1={self.data.data1!r}; '
@@ -197,11 +243,10 @@ class Translation(Generation):
 
     def splits(self)->Splits: # of pairs
         "Pairs from the two data sets, read from where they lie."
-        d, names = self.data, (self.data.data0, self.data.data1)
-        if d.size and not any(map(is_folder, names)):
-            raise InputError(f'size={d.size} with {self.label}; expected it with a folder of images only')
-        sets = [dataset(name, d.data_root, d.download, d.size if is_folder(name) else None) for name in names]
-        return pair_splits(*sets, paired=d.pairing == 'pairs')
+        sets = [_in_memory(splits) for splits in self.read(self.data.data0, self.data.data1)]
+        return pair_splits(*sets, paired=self.data.pairing == 'pairs')
+
+    def standardise(self, splits): return False
 
     def event(self, splits): return splits.event[1:]
 
@@ -216,7 +261,10 @@ class Translation(Generation):
     )->tuple: # what sampling starts from besides noise, and the files that it was read from, or None
         "Where samples start."
         if not folder: return self.sources(self.splits().test, n or 64), None
-        images, files = read_images(folder, event[-1], event[0])
+        if len(event) != 3:
+            raise InputError(f'source={str(folder)!r} with a bridge between samples of shape {event}; '
+                             'expected one between images')
+        images, files = read_images(folder, event[1:], event[0])
         return as_float(images[:n]), files[:n]
 
     def _pairing(self): return pairings[self.data.pairing or 'independent']

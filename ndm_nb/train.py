@@ -16,7 +16,7 @@ import torch
 import ndm_nb
 from .checkpoints import checkpoint_files, write_atomically
 from .core import InputError, Options, choose, unknown_name
-from .data import Splits, is_folder
+from .data import Splits, takes
 from .evaluation import evaluate
 from .presets import networks, presets, settings_for
 from .runs import Configuration, ModelOptions, draw, flat, parse_device, run_folder, sample_many
@@ -74,7 +74,7 @@ def _settings(told):
     "What the settings for the data say, but for what has no use here."
     data = told.get('data0') or told.get('data') or 'digits'
     own = settings_for(data, told.get('settings'))
-    if not is_folder(data): own.pop('size', None)
+    if not takes(data, 'size'): own.pop('size', None)
     if told.get('network', own['network']) == own['network']: return own
     sizes = {'network', 'width', 'depth', *(name for kind in networks.values() for name in kind.options)}
     return {name: value for name, value in own.items() if name not in sizes}
