@@ -8,8 +8,8 @@ def outputs(model):
     "What the parts of a model make of fixed points and times."
     torch.manual_seed(1)
     z, t = torch.randn(3, 1, 4, 4), torch.tensor([.1, .5, .9])
-    decoded = model.decoder(z)
-    return [generative_drift(model, z, t), model.volatility(t), *model.forward_process.schedule(t), decoded.mode]
+    schedule = model.forward_process.schedule
+    return [generative_drift(model, z, t), model.volatility(t), *schedule(t), model.decoder(z).mode]
 
 @pytest.mark.parametrize('network', ['mlp', 'unet'])
 @pytest.mark.parametrize('preset', presets)
