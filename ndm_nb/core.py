@@ -67,7 +67,8 @@ def check_batch(
     if event is not None and tuple(x.shape[1:]) != tuple(event):
         raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, {", ".join(map(str, event))})')
     if finite and x.is_meta:
-        raise InputError(f'{name} is on the meta device, where tensors have no values; expected finite values')
+        raise InputError(f'{name} is on the meta device, where tensors have no values; '
+                         'expected finite values')
     if finite and not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
         raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; '

@@ -39,7 +39,7 @@ def count_probes(
     x:Tensor, # a batch, shape `(B, *event)`
     probes:int|None=None, # what was asked for, at least 0; None for the default
 )->int: # $P$, the number of probes for each sample; 0 for the exact divergence
-    "What is asked for, or by default 0 up to `exact_dims` dimensions, and 1 above. `InputError` for less than 0."
+    "What is asked for, or 0 up to `exact_dims` dimensions and 1 above. `InputError` for less than 0."
     if probes is None: return 0 if x[0].numel() <= exact_dims else 1
     return check_whole(probes, 'probes', least=0)
 
