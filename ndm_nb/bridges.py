@@ -290,7 +290,7 @@ def log_prob_bridge(
     model:NeuralDiffusion, # a bridge, in any mode
     x0:Tensor, # the targets, shape `(B, *event)`
     x1:Tensor, # the sources, of the same shape
-    **options, # for `log_prob_ode`: `exact`, `probes`, `solver`, `steps`, ...
+    **options, # for `log_prob_ode`: `probes`, `solver`, `steps`, `create_graph`, ...
 )->Tensor: # nats, shape `(B,)`
     r"$\log p(x_0\mid x_1)$ under the ODE model."
     check_batch(x1, 'x1', check_batch(x0, 'x0').shape[1:])

@@ -197,9 +197,8 @@ def _eval_bound(model, config, splits, o):
 def _eval_ode(model, config, splits, o):
     "The likelihood of the ODE model."
     x, levels = splits.test[:o.n or 2000].to(next(model.parameters()).device), model.config['levels']
-    probes = (0 if x[0].numel() <= 8 else 1) if o.probes is None else o.probes
-    metrics = evaluate_ode(model, as_float(x), levels, repeats=o.repeats or 1, exact=probes == 0,
-                           probes=probes or 1, solver=o.solver or 'rk4', steps=o.steps or 25)
+    metrics = evaluate_ode(model, as_float(x), levels, repeats=o.repeats or 1, probes=o.probes,
+                           solver=o.solver or 'rk4', steps=o.steps or 25)
     shown = '{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'
     print(shown.format(config.model.preset, **metrics) + (' (a bound, by dequantisation)' if levels else ''))
     return metrics

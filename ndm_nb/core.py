@@ -56,6 +56,8 @@ def check_batch(
     "Check that `x` is a batch `(B, *event)` of float32 or float64; raises `InputError` otherwise."
     if not isinstance(x, Tensor):
         raise InputError(f'{name} is a {type(x).__name__}; expected a tensor of shape (B, *event)')
+    if x.layout != torch.strided or x.is_nested:
+        raise InputError(f'{name} is a sparse or nested tensor; expected a dense one')
     if x.dtype not in (torch.float32, torch.float64):
         raise InputError(f'{name} has dtype {x.dtype}; expected float32 or float64, '
                          'such as images scaled to [-1, 1]')
@@ -64,6 +66,9 @@ def check_batch(
                          'with at least one sample and one event dimension')
     if event is not None and tuple(x.shape[1:]) != tuple(event):
         raise InputError(f'{name} has shape {tuple(x.shape)}; expected (B, {", ".join(map(str, event))})')
+    if finite and x.is_meta:
+        raise InputError(f'{name} is on the meta device, where tensors have no values; '
+                         'expected finite values')
     if finite and not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
         raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; '

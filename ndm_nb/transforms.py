@@ -7,6 +7,8 @@ __all__ = ['Curve', 'Transform', 'IdentityTransform', 'NetTransform', 'power_bas
            't_jvp']
 
 # %% ../nbs/03_transforms.ipynb #be9359e6
+from collections.abc import Callable
+from functools import partial
 import torch
 from torch import Tensor, nn
 from .core import InputError, check_like, expand, t_jvp
@@ -72,12 +74,14 @@ class NetTransform(Transform):
         return Curve(lambda t: x + expand(t, x)*net(t))
 
 # %% ../nbs/03_transforms.ipynb #a2e01d1e
+def _powers(t, K): return torch.stack([t**k for k in range(1, K + 1)], 1)
+
 def power_basis(
     K:int, # number of basis functions, at least 1
-)->callable: # a function of times `(B,)` that returns `(B, K)`
+)->Callable: # a function of times `(B,)` that returns `(B, K)`; it can be pickled
     "$b_k(t) = t^k$ for $k = 1..K$. Raises `InputError` for `K` below 1."
     if K < 1: raise InputError(f'K={K}; expected at least 1 basis function')
-    return lambda t: torch.stack([t**k for k in range(1, K + 1)], 1)
+    return partial(_powers, K=K)
 
 # %% ../nbs/03_transforms.ipynb #7884fc70
 class SeparableCurve(Curve):
