@@ -179,7 +179,8 @@ class GivenSource:
         x1:Tensor, # the source, shape `(B, *event)`
     ):
         self.forward_process, self.volatility = model.forward_process, model.volatility
-        self.decoder, self.units, self.path = model.decoder, model.units, model.path
+        self.decoder, self.units = model.decoder, model.units
+        self.standardised, self.path = model.standardised, model.path
         self.predictor, self.training = partial(model.predictor, x1=x1), model.training
 
 # %% ../nbs/17_bridges.ipynb #e6acf5a5

@@ -84,19 +84,19 @@ def log_prob_ode(
 
     Derived in this notebook. Raises `InputError` if the solver gives up or diverges."""
     _check_solver(solver, rtol, atol)
-    times = time_grid(steps, like=check_batch(x)).flip(0)
-    v = draw_probes(x, probes, kind, generator)
+    y = model.standardised(check_batch(x))
+    times, v = time_grid(steps, like=y).flip(0), draw_probes(y, probes, kind, generator)
 
     def motion(t, state):
         "The rates of change of z and of the integral of the divergence."
-        t = t.to(x.dtype).clamp(0, 1).repeat(len(x))
+        t = t.to(y.dtype).clamp(0, 1).repeat(len(y))
         return divergence(lambda z: generative_drift(model, z, t), state[0], v)
 
     with torch.set_grad_enabled(create_graph and torch.is_grad_enabled()):
-        alpha, _ = data_end(model, x)
-        z, integral = solve(motion, (alpha*x, x.new_zeros(len(x))), times, solver, rtol, atol)
+        alpha, _ = data_end(model, y)
+        z, integral = solve(motion, (alpha*y, y.new_zeros(len(y))), times, solver, rtol, atol)
         start = prior(z[-1]) if prior else -sum_event(z[-1]**2 + math.log(2*math.pi))/2
-        result = start + integral[-1] + x[0].numel()*alpha.log()
+        result = start + integral[-1] + y[0].numel()*alpha.log() - model.units.log_det()
     bad = int((~result.isfinite()).sum())
     if bad:
         raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples '

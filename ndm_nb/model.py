@@ -410,15 +410,21 @@ class NeuralDiffusion(nn.Module):
         self.forward_process, self.predictor = forward_process, predictor
         self.volatility, self.decoder, self.units = volatility, decoder, units or Units()
 
-    def path(self,
+    def standardised(self,
         x:Tensor, # data, shape `(B, *event)`
-    )->Path: # $t \mapsto q(z_t\mid x)$
-        "The path that starts at `x`. Raises `InputError` for data of another precision than the model's."
+    )->Tensor: # of the same shape
+        "Data in the units of the model. Raises `InputError` for another precision than the model's."
         y, own = self.units(x), next(self.parameters(), None)
         if own is not None and own.dtype != y.dtype:
             raise InputError(f'x has dtype {y.dtype} and the model has {own.dtype}; expected the same '
                              f'(x.to({own.dtype}), or model.to({y.dtype}))')
-        return self.forward_process(y)
+        return y
+
+    def path(self,
+        x:Tensor, # data, shape `(B, *event)`
+    )->Path: # $t \mapsto q(z_t\mid x)$
+        "The path that starts at `x`."
+        return self.forward_process(self.standardised(x))
 
 # %% ../nbs/05_model.ipynb #m0500008
 class Trajectory(NamedTuple):

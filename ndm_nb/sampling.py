@@ -193,8 +193,9 @@ def encode_ode(
 
     The inverse of `sample_ode`, up to the errors of both. Raises `InputError` if $z_1$ is not finite."""
     _check_solver(solver, 'sample_ode')
-    times = time_grid(steps, grid, model.forward_process.schedule, check_batch(x)).flip(0)
-    z, _ = _follow(model, data_end(model, x)[0]*x, times, solver, rtol, atol)
+    y = model.standardised(check_batch(x))
+    times = time_grid(steps, grid, model.forward_process.schedule, y).flip(0)
+    z, _ = _follow(model, data_end(model, y)[0]*y, times, solver, rtol, atol)
     return check_batch(z, 'the encoding z_1')
 
 # %% ../nbs/14_sampling.ipynb #494ed65d
