@@ -22,12 +22,17 @@ _codecs = dict(AVIF='avif', JPEG='jpg', JPEG2000='jpg_2000', WEBP='webp')      #
 _picture_endings = set('.ai .arw .avif .cr2 .cr3 .dng .emf .eps .exr .fits .hdr .heic .heif .jp2 .jxl .mpo '
                        '.nef .orf .psd .raf .raw .rw2 .svg .tif .tiff .webp .wmf'.split())
 
+def _formats():
+    "The formats that Pillow opens as pictures, by its names for them."
+    from PIL import Image
+    names = dict.fromkeys(Image.registered_extensions().values())
+    return [name for name in names if name in Image.OPEN and name not in _no_pictures]
+
 def picture_formats()->dict: # ending, such as '.jpg', to the name that Pillow has for the format
     "What the installed Pillow can read."
     from PIL import Image, features
-    return {ending: name for ending, name in Image.registered_extensions().items()
-            if name in Image.OPEN and name not in _no_pictures
-            and (name not in _codecs or features.check(_codecs[name]))}
+    names = [name for name in _formats() if name not in _codecs or features.check(_codecs[name])]
+    return {ending: name for ending, name in Image.registered_extensions().items() if name in names}
 
 # %% ../nbs/06_images.ipynb #p0600013
 def _visible(name): return not name.startswith('.') and name not in ('__MACOSX', '@eaDir')
@@ -52,10 +57,11 @@ def find_images(
 
     Warns of pictures that it cannot read. Raises `InputError` if a folder cannot be listed."""
     files, formats = _files(path), picture_formats()
-    left_out = Counter(f.suffix.lower() for f in files if f.suffix.lower() in _picture_endings - formats.keys())
+    endings = Counter(f.suffix.lower() for f in files)
+    left_out = sorted(endings.keys() & _picture_endings - formats.keys())
     if left_out:
-        words = ', '.join(f'{n} {ending}' for ending, n in sorted(left_out.items()))
-        warnings.warn(f'pictures of {str(path)!r} that Pillow cannot read are left out: {words}', stacklevel=2)
+        words = ', '.join(f'{endings[ending]} {ending}' for ending in left_out)
+        warnings.warn(f'what Pillow cannot read is left out of {str(path)!r}: {words}', stacklevel=2)
     return [f for f in files if f.suffix.lower() in formats]
 
 # %% ../nbs/06_images.ipynb #p0600017
@@ -78,13 +84,12 @@ def _opened(file):
 
     Whatever fails inside becomes an `InputError` that names the file."""
     from PIL import Image, UnidentifiedImageError
-    formats = [*dict.fromkeys(picture_formats().values())]
     try:
         if not os.path.isfile(file): raise InputError('there is no such file')
         with warnings.catch_warnings():
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             # given a path, Pillow maps some TIFFs into memory, and scrambles those that lie on their side
-            with open(file, 'rb') as content, Image.open(content, formats=formats) as image:
+            with open(file, 'rb') as content, Image.open(content, formats=_formats()) as image:
                 _check_levels(image)
                 yield image
     except Exception as e:
@@ -171,14 +176,14 @@ def count_channels(
 def read_images(
     path, # a folder, or a list of files
     size, # a side, or height and width: see `parse_size`
-    channels:int|None=None, # 3 for colour, 1 for grey; by default 1 if all pictures are stored in grey, else 3
+    channels:int|None=None, # 3 for colour, 1 for grey; left out, 1 if all pictures are stored in grey, else 3
     least:int=1, # how many pictures there must be
     ground:str='white', # the colour behind what is transparent: a name, or such as '#808080'
     skip_unreadable:bool=False, # leave out what cannot be read, and say how many?
 )->tuple: # bytes of shape `(N, C, H, W)`, and the files in the same order
     """The pictures of a folder as one sees them, their central parts scaled to a size.
 
-    Warns of what is left out or enlarged. Raises `InputError` for a file that cannot be read, or for too few."""
+    Warns of what is left out or enlarged. Raises `InputError` for what cannot be read, or for too few."""
     size, ground = parse_size(size), _check_colours(channels, ground)
     in_folder = isinstance(path, (str, os.PathLike))
     files, where = (find_images(path), repr(str(path))) if in_folder else ([*path], 'the list')
@@ -193,12 +198,12 @@ def read_images(
         kept.append(file)
         enlarged += small
     if unreadable:
-        warnings.warn(f'{len(unreadable)} of {len(files)} pictures are left out; the first: {unreadable[0]}',
-                      stacklevel=2)
+        words = f'{len(unreadable)} of {len(files)} pictures are left out'
+        warnings.warn(f'{words}; the first: {unreadable[0]}', stacklevel=2)
     if len(kept) < least: raise InputError(f'{where} holds {len(kept)} pictures; expected at least {least}')
     if enlarged:
-        warnings.warn(f'{enlarged} of {len(kept)} pictures are smaller than {size[0]}x{size[1]} and were enlarged',
-                      stacklevel=2)
+        words = f'{enlarged} of {len(kept)} pictures are smaller than {size[0]}x{size[1]}'
+        warnings.warn(f'{words} and were enlarged', stacklevel=2)
     return torch.from_numpy(x[:len(kept)]), kept
 
 # %% ../nbs/06_images.ipynb #p0600044
@@ -207,7 +212,7 @@ _parts = dict(train='train', training='train', valid='valid', val='valid', valid
 
 def split_folders(
     path, # a folder
-)->dict|None: # 'train', 'valid' and 'test' to a folder, or to None if it is not there; None if there is no split
+)->dict|None: # 'train', 'valid' and 'test' to a folder, or None for one that lacks; None without a split
     """The folders of a split that somebody made: `train`, and `valid` (or `val`), `test` or both.
 
     Warns of pictures elsewhere. Raises `InputError` without `train`, or if two folders stand for one part."""
@@ -216,8 +221,9 @@ def split_folders(
     folders = [f for f in sorted(Path(path).iterdir()) if f.name.lower() in _parts and f.is_dir()]
     found = {_parts[f.name.lower()]: f for f in folders}
     if len(found) < len(folders) or folders and 'train' not in found:
-        raise InputError(f'{str(path)!r} has {", ".join(f.name for f in folders)}; expected train, and at most '
-                         'one folder for each of train, valid and test')
+        names = ', '.join(f.name for f in folders)
+        raise InputError(f'{str(path)!r} has {names}; expected train, and at most one folder for each of '
+                         'train, valid and test')
     if len(found) > 1:
         others = [f for f in files if not any(map(f.is_relative_to, folders))]
         words = 'in no part of its split, and are left out'
