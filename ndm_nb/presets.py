@@ -294,8 +294,9 @@ def _network_sizes(network, width, depth, options):
         near = ' or '.join(str(n) for n in (below, below + kind.multiple) if n)
         raise InputError(f'width={width} with network={network!r}; '
                          f'expected a multiple of {kind.multiple}, such as {near}')
-    lists = {name: _checked_list(value, name) if name in _limits else value for name, value in options.items()}
-    return dict(width=width, depth=depth, **lists)
+    options = {name: _checked_list(value, name) if name in _limits else value
+               for name, value in options.items()}
+    return dict(width=width, depth=depth, **options)
 
 # %% ../nbs/22_presets.ipynb #p2200017
 def load_folder(

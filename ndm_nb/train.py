@@ -161,7 +161,8 @@ def describe(
     counted = o.iterations and f'{o.iterations:,} iterations'
     timed = o.minutes and f'{o.minutes:g} minutes'
     budget = ' or '.join(filter(None, (counted, timed)))
-    return f'{job.config.model.preset}: {size:,} parameters, {budget} of {o.batch} samples on {job.trainer.device}'
+    preset, device = job.config.model.preset, job.trainer.device
+    return f'{preset}: {size:,} parameters, {budget} of {o.batch} samples on {device}'
 
 # %% ../nbs/25_train.ipynb #r2500015
 _in_grid, _share_of_grids = 64, .03 # samples in a grid, and the share of the time that grids may take
@@ -357,8 +358,8 @@ def read_metrics(
     "The figures of a run. Raises `InputError` if its `metrics.json` does not hold them."
     file, expected = Path(run)/'metrics.json', 'the figures of a run'
     metrics = _read_json(file, file, expected)
-    wanted = (*Bound.names, 'total', 'stderr')
-    bad = [name for name in {**dict.fromkeys(wanted), **metrics} if type(metrics.get(name)) not in (int, float)]
+    names = [*Bound.names, 'total', 'stderr', *metrics]
+    bad = [name for name in dict.fromkeys(names) if type(metrics.get(name)) not in (int, float)]
     if bad: raise InputError(f'{file} has no number for {", ".join(bad)}; expected {expected}')
     return metrics
 
@@ -470,7 +471,7 @@ def _check_arguments(argv):
             name = option.replace('_', '-').replace('--no-', '--')
             if name in seen: raise InputError(f'{option} is given twice; expected it once')
             seen.add(name)
-        if not value.isascii() and _number(value) != value:
+        if option and not value.isascii() and _number(value) != value:
             raise InputError(f'{option} {value}; expected a number in the digits 0 to 9')
 
 def _import(argv):
