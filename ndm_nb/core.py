@@ -111,9 +111,14 @@ def check_whole(
     least:int=1, # the smallest one that will do
 )->int: # the number
     "Check that `value` is a whole number; raises `InputError` otherwise."
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if number and value == int(value) and value >= least: return int(value)
+    if math.isfinite(_number(value)) and value == int(value) and value >= least: return int(value)
     raise InputError(f'{name}={value!r}; expected a whole number, at least {least}')
+
+def _number(value):
+    "A real number as a float, infinite if it is too large for one; NaN for anything else."
+    if not isinstance(value, Real) or isinstance(value, bool): return math.nan
+    try: return float(value)
+    except OverflowError: return math.inf if value > 0 else -math.inf
 
 def choose(
     name:str, # which one is wanted
@@ -134,14 +139,14 @@ def check_type(
     "Check a value against an annotation. Raises `InputError` if it fits none of the alternatives."
     kinds = [kind] if isinstance(kind, type) or get_origin(kind) in (Literal, tuple) else get_args(kind)
     number = isinstance(value, Real) and not isinstance(value, bool)
-    whole = number and math.isfinite(value) and value == int(value)
+    whole = math.isfinite(_number(value)) and value == int(value)
     for kind in kinds:
         if get_origin(kind) is tuple and isinstance(value, (tuple, list)):
             if _length(kind) in (None, len(value)):
                 return tuple(check_type(v, get_args(kind)[0], f'{name}[{i}]') for i, v in enumerate(value))
         if get_origin(kind) is Literal and value in get_args(kind): return value
         if kind is int and whole: return int(value)
-        if kind is float and number: return float(value)
+        if kind is float and number: return _number(value)
         if kind is str and isinstance(value, (str, Path)): return str(value)
         if kind in (bool, type(None)) and isinstance(value, kind): return value
     raise InputError(f'{name}={value!r}; expected {" or ".join(_words(kind) for kind in kinds)}')

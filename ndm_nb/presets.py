@@ -7,15 +7,16 @@ __all__ = ['networks', 'bases', 'predictors', 'presets', 'settings', 'Network', 
            'load_folder', 'settings_for']
 
 # %% ../nbs/22_presets.ipynb #719af4da
-import math
+import math, os, re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
+import psutil
+import torch
 from huggingface_hub import ModelHubMixin
 from .bridges import AffineBridge, BridgeSchedule, EndsPredictor, TargetPredictor
 from .checkpoints import read_config, read_weights, save_folder
-from .core import InputError, check_whole, choose
+from .core import InputError, check_type, check_whole, choose
 from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion
 from .model import NoisePredictor, ResidualPredictor, VelocityPredictor
 from .networks import MLP
@@ -29,10 +30,13 @@ from .volatility import ConstantVolatility, LearnedVolatility, MarkovVolatility
 # %% ../nbs/22_presets.ipynb #p2200001
 class Network(NamedTuple):
     "A kind of network: a row of `networks`."
-    make:Callable # `(event, outputs, time, narrow, width, depth, ...)` to a network, `narrow` times narrower
+    make:Callable # `(event, outputs, time, narrow, width, depth, ...)` to a network, `narrow` times narrower,
+    # rounded down to a width that it can have
     width:int # of its layers, unless told otherwise
     depth:int # number of its residual blocks, unless told otherwise
     options:tuple=() # names of what else it can be told
+    multiple:int=1 # its width is a multiple of this
+    least_depth:int=0 # the smallest depth that it can have
 
 def _mlp(event, outputs=None, time=True, narrow=1, *, width, depth):
     return MLP(event, outputs, max(width//narrow, 2), depth if narrow == 1 else 1, time)
@@ -43,7 +47,7 @@ def _unet(event, outputs=None, time=True, narrow=1, *, width, depth, **options):
 
 networks = dict(
     mlp  = Network(_mlp, 256, 3),
-    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier')))
+    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1))
 
 # %% ../nbs/22_presets.ipynb #p2200003
 class Base(NamedTuple):
@@ -141,26 +145,71 @@ presets = dict(
                                 penalty=dict(energy=.1)))
 
 # %% ../nbs/22_presets.ipynb #p2200012
-def _check_options(event, gamma, below_one, base, **sizes):
-    "Complain about shapes, sizes and ends of γ from which no model can be built."
-    for option, (value, least) in sizes.items():
-        if value is not None: check_whole(value, option, least)
-    if isinstance(event, int) or not event or not all(isinstance(n, int) and n > 0 for n in event):
-        raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8)')
-    if not (isinstance(gamma, (tuple, list)) and len(gamma) == 2 and all(map(math.isfinite, gamma))):
-        raise InputError(f'gamma={gamma}; expected two finite numbers, '
+# the smallest and the largest number that an option can be
+_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), terms=(1, 1000), multipliers=(1, 1024),
+               attention=(1, 2**16), fourier=(0, 23))       # beyond 2^23 a float32 has no fraction left
+_largest_event = 2**26 # numbers in a sample
+_largest_gamma = 88. # e^88 is about the largest float32
+
+def _checked(value, option, name=None):
+    "A number between the limits of its option, as an int."
+    least, most = _limits[option]
+    number = check_whole(value, name or option, least)
+    if number > most: raise InputError(f'{name or option}={value}; expected at most {most}')
+    return number
+
+def _checked_list(values, option):
+    values = check_type(values, tuple[int, ...], option)
+    return tuple(_checked(value, option, f'{option}[{i}]') for i, value in enumerate(values))
+
+def _checked_event(event):
+    event = check_type(event, tuple[int, ...], 'event')
+    if not event or min(event) < 1 or math.prod(event) > _largest_event:
+        raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8), '
+                         f'of at most {_largest_event:,} numbers')
+    return event
+
+def _checked_gamma(gamma, below_one, base):
+    "Both ends of γ, in order, and such that the base can have them."
+    low, high = gamma = check_type(gamma, tuple[float, float], 'gamma')
+    if not max(map(abs, gamma)) <= _largest_gamma or not all(map(math.isfinite, gamma)):
+        raise InputError(f'gamma={gamma}; expected two numbers from {-_largest_gamma} to {_largest_gamma}, '
                          'the γ of the data end and of the noise end')
-    LinearGamma(*gamma)                              # in order, on every base
-    if below_one and gamma[0] >= 0:
+    LinearGamma(low, high)                              # in order, on every base
+    if below_one and low >= 0:
         raise InputError(f'gamma={gamma}; expected γ_0 < 0 on the base {base!r}, '
                          'whose noise at the data end is e^(γ_0/2) < 1')
+    return gamma
 
 def _for(task, table): return {name: row for name, row in table.items() if row.task == task}
+
+# %% ../nbs/22_presets.ipynb #88a46388
+def _within_memory(make, sizes):
+    "As `make`, for networks for which there is room. Raises `InputError` for any other."
+    def made(event, outputs=None, time=True, narrow=1):
+        "A network that is counted first."
+        free = psutil.virtual_memory().available
+        with torch.device('meta'): shapes = make(event, outputs, time=False, narrow=narrow, **sizes)
+        size = sum(p.nbytes for p in shapes.parameters())
+        if size > free and torch.get_default_device().type == 'cpu':
+            told = ', '.join(f'{name}={value}' for name, value in dict(event=event, **sizes).items())
+            raise InputError(f'{told}; expected a network that fits into {free/2**30:.1f} GiB of memory, '
+                             f'and this one has {size/2**30:,.1f} GiB')
+        return make(event, outputs, time, narrow, **sizes)
+    return made
 
 # %% ../nbs/22_presets.ipynb #p2200014
 class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
     "A model made by `build`, whose arguments it keeps in `config`: it can be saved and loaded."
     config = None
+
+    @classmethod
+    def from_pretrained(cls,
+        name, # a folder, or a model on the hub, `user/name`
+        **options, # for `snapshot_download` of huggingface_hub, such as `revision` or `token`
+    )->'BuiltModel': # in `eval` mode
+        "The model in a folder or on the hub. Raises `InputError` if there is none, or it cannot be had."
+        return load_folder(name if os.path.isdir(name) else _downloaded(str(name), options))[0]
 
     def save_pretrained(self,
         save_directory, # where to; made if it does not exist
@@ -179,12 +228,17 @@ class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
         save_folder(save_directory, self, config, metrics)
         if push_to_hub: return self.push_to_hub(**options)
 
-    @classmethod
-    def _from_pretrained(cls, *, model_id, force_download=False, **options):
-        "The model in a folder or on the hub."
-        if Path(model_id).is_dir(): return load_folder(model_id)[0]
-        from huggingface_hub import snapshot_download
-        return load_folder(snapshot_download(model_id, force_download=force_download, **options))[0]
+def _downloaded(name, options):
+    "The folder that a model of the hub was downloaded to."
+    from huggingface_hub import snapshot_download
+    neither = f'{name!r} is neither a folder'
+    if not re.fullmatch(r'\w[\w.-]*/[\w.-]+', name):
+        raise InputError(f'{neither} nor a name on the hub; expected a folder that exists, or user/name')
+    try: return snapshot_download(name, **options)
+    except Exception as e:                                     # which ones depends on its version
+        problem = (str(e).splitlines() or [type(e).__name__])[0]
+        raise InputError(f'{neither} nor a model that can be had from the hub ({problem}); '
+                         'expected either, and for the hub a connection to it') from None
 
 # %% ../nbs/22_presets.ipynb #p2200015
 def build(
@@ -202,35 +256,47 @@ def build(
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
-    base, predictor = base or row.base, predictor or row.predictor
+    base, predictor = row.base if base is None else base, row.predictor if predictor is None else predictor
     guess = choose(predictor, _for(row.task, predictors), 'predictor')
     ground = choose(base, _for(row.task, bases), 'base')
     kind = choose(network, networks, 'network')
     if row.learned_gamma and not ground.learned:
         able = [name for name, row in bases.items() if row.learned]
         raise InputError(f'base={base!r}; the learned γ of {preset} needs {" or ".join(able)}')
-    _check_network_options(options, network)
-    size = dict(width=kind.width if width is None else width, depth=kind.depth if depth is None else depth)
-    _check_options(event, gamma, ground.below_one, base, levels=(levels, 2), width=(size['width'], 2),
-                   depth=(size['depth'], 0), terms=(terms, 1))
-    net, event = partial(kind.make, **size, **options), tuple(event)
+    sizes = _network_sizes(network, width, depth, options)
+    event, gamma = _checked_event(event), _checked_gamma(gamma, ground.below_one, base)
+    terms, levels = _checked(terms, 'terms'), None if levels is None else _checked(levels, 'levels')
+    net = _within_memory(kind.make, sizes)
     first = net(*guess.network(event))           # made first: it starts the same whatever the forward process
     schedule = (ground.learned if row.learned_gamma else ground.schedule)(*gamma)
     forward_process, volatility = row.process(schedule, event, terms, net), ground.volatility(schedule)
     if row.learned_volatility: volatility = LearnedVolatility(volatility)
     decoder = CategoricalDecoder(levels, schedule) if levels else GaussianDecoder(schedule)
-    model = BuiltModel(forward_process, guess.predictor(first, schedule), volatility, decoder)
-    model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), **size,
-                        terms=terms, predictor=predictor, base=base, network=network,
-                        **{name: list(value) for name, value in options.items()})
+    try: guessing = guess.predictor(first, schedule)
+    except InputError as e: raise InputError(f'predictor={predictor!r} with base={base!r}: {e}') from None
+    model = BuiltModel(forward_process, guessing, volatility, decoder)
+    sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
+    model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), terms=terms,
+                        predictor=predictor, base=base, network=network, **sizes)
     return model
 
-def _check_network_options(options, network):
-    "Complain about options that this kind of network does not have."
-    if unknown := set(options) - set(networks[network].options):
+def _network_sizes(network, width, depth, options):
+    "Width, depth and options of a kind of network. Raises `InputError` for what it cannot have."
+    kind = networks[network]
+    if unknown := set(options) - set(kind.options):
         having = next(kind for kind in networks if networks[kind].options)
         raise InputError(f'{", ".join(sorted(unknown))} with network={network!r}; expected '
                          f'{", ".join(networks[having].options)} with {having} only')
+    width = _checked(kind.width if width is None else width, 'width')
+    depth = check_whole(_checked(kind.depth if depth is None else depth, 'depth'), 'depth', kind.least_depth)
+    if width % kind.multiple:
+        below = width//kind.multiple*kind.multiple
+        near = ' or '.join(str(n) for n in (below, below + kind.multiple) if n)
+        raise InputError(f'width={width} with network={network!r}; '
+                         f'expected a multiple of {kind.multiple}, such as {near}')
+    options = {name: _checked_list(value, name) if name in _limits else value
+               for name, value in options.items()}
+    return dict(width=width, depth=depth, **options)
 
 # %% ../nbs/22_presets.ipynb #p2200017
 def load_folder(
@@ -240,7 +306,7 @@ def load_folder(
     config = read_config(folder)
     try: model = build(**config['model'])
     except (InputError, TypeError) as e:
-        raise InputError(f'{folder}/config.json is not a configuration of a model: {e!r}') from None
+        raise InputError(f'{folder}/config.json is not a configuration of a model: {e}') from None
     read_weights(folder, model)
     return model.eval(), config
 

@@ -119,7 +119,7 @@ def run_folder(
         raise InputError(f'name={name!r}; expected the name of a folder in {out}, without a path')
     folder, partial = Path(out)/name, unfinished(Path(out)/name)
     if Path(out).exists() and not Path(out).is_dir():
-        raise InputError(f'{out} is not a folder; expected a folder or a new name')
+        raise InputError(f'{out} is not a folder; expected a folder or a new name for --out')
     if folder.exists() and not (folder/'config.json').is_file():
         raise InputError(f'{folder} exists and is not a run; expected another --name or --out')
     if folder.exists() and not (overwrite or resume):

@@ -83,10 +83,16 @@ class ObjectiveOptions(Options):
         super().__post_init__()
 
     def check(self):
-        "Does each option have something to act on?"
+        "Does each option have something to act on, and is no weight negative?"
+        for name in ('curvature', 'energy'):
+            weight = getattr(self, name)
+            if not (weight or 0.) >= 0: raise InputError(f'{name}={weight}; expected at least 0')
         if self.curvature_share is not None and not self.curvature:
             raise InputError(f'curvature_share={self.curvature_share} has no effect without a curvature; '
                              'expected both, or none of them')
+        share = self.curvature_share
+        if share is not None and not 0 < share <= 1:
+            raise InputError(f'curvature_share={share}; expected 0 < curvature_share <= 1')
 
     @property
     def steps(self)->int|None:

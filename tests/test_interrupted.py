@@ -172,7 +172,11 @@ def test_work_is_not_thrown_away(tmp_path, fails, stopped):
     command('--out', tmp_path, '--resume')
     assert not partial.exists()
 
-def test_no_such_device_and_no_such_memory(tmp_path, fails):
+def test_no_such_device_and_no_such_memory(tmp_path, fails, monkeypatch):
+    def no_memory(*_): raise MemoryError
     assert "device 'cuda:99' cannot be used" in fails('--out', tmp_path, '--device', 'cuda:99')
-    assert 'out of memory; a smaller --batch or --width' in fails('--out', tmp_path, '--width', 3_000_000)
+    huge = '--network', 'unet', '--multipliers', 1024, 1024, 1024
+    assert 'expected a network that fits into' in fails('--out', tmp_path, *huge)
+    monkeypatch.setattr(train, 'prepare', no_memory)
+    assert 'out of memory; a smaller --batch or --width' in fails('--out', tmp_path)
     assert not list(tmp_path.iterdir())
