@@ -75,7 +75,8 @@ def load_state(
 )->tuple: # `(tensors, info)`, the tensors on the CPU
     "Read what `save_state` wrote. Raises `InputError` if the file is damaged, or another kind of file."
     from safetensors import SafetensorError, safe_open
-    if not Path(path).is_file(): raise InputError(f'no file {path}; expected a checkpoint')
+    if not os.path.isfile(path): raise InputError(f'no file {path}; expected a checkpoint')
+    if not os.access(path, os.R_OK): raise InputError(f'{path} may not be read; expected one that may')
     try:
         with safe_open(path, 'pt') as file:
             tensors, info = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()['info']
@@ -174,9 +175,11 @@ def save_folder(
     if theirs := foreign(folder):
         raise InputError(f'{" and ".join(theirs)} in {folder} would be replaced, and ndm_nb did not write it; '
                          'expected a new folder, or that of a model of ndm_nb')
+    card = model_card(config, metrics, folder.name.removesuffix('.partial'))
+    text = json.dumps(config, indent=2) + '\n'
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder/'config.json', json.dumps(config, indent=2) + '\n')
-    write_atomically(folder/'README.md', model_card(config, metrics, folder.name.removesuffix('.partial')))
+    write_atomically(folder/'config.json', text)                # first: it says that the others are ours
+    write_atomically(folder/'README.md', card)
     with tempfile.TemporaryDirectory() as away:
         save_model(model, f'{away}/model.safetensors', {'format': 'pt'})     # what is shared is saved once
         write_atomically(folder/'model.safetensors', Path(away, 'model.safetensors').read_bytes())
@@ -208,6 +211,7 @@ def check_weights(
     from safetensors import SafetensorError, safe_open
     file = Path(folder)/'model.safetensors'
     try:
+        open(file, 'rb').close()                            # says what is wrong, which safetensors does not
         with safe_open(file, 'pt') as opened:
             parts = {name: opened.get_slice(name) for name in opened.keys()}
             saved = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
