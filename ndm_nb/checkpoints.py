@@ -173,8 +173,8 @@ def save_folder(
     if folder.exists() and not folder.is_dir():
         raise InputError(f'{folder} is a file; expected a folder or a new name')
     if theirs := foreign(folder):
-        raise InputError(f'{" and ".join(theirs)} in {folder} would be replaced, and ndm_nb did not write it; '
-                         'expected a new folder, or that of a model of ndm_nb')
+        raise InputError(f'{" and ".join(theirs)} in {folder} would be replaced, and ndm_nb did not write '
+                         'it; expected a new folder, or that of a model of ndm_nb')
     card = model_card(config, metrics, folder.name.removesuffix('.partial'))
     text = json.dumps(config, indent=2) + '\n'
     folder.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ def read_config(
     raise InputError(f'{folder}/config.json is not a configuration of a model; '
                      'expected its arguments under "model"')
 
-_precisions = dict(F64=torch.float64, F32=torch.float32, F16=torch.float32, BF16=torch.float32)
+_floats = 'F64', 'F32', 'F16', 'BF16'
 
 def check_weights(
     folder, # a folder that `save_folder` wrote
@@ -221,10 +221,10 @@ def check_weights(
     for name, v in own.items(): shared.setdefault(id(v), []).append(name)    # shared weights are saved once
     problems = [f'{name} is missing' for name, *more in shared.values() if not {name, *more} & {*saved}]
     problems += [f'{name} is not in the model' for name in saved if name not in own]
-    for name, (dtype, shape) in saved.items():
-        if name not in own: continue
-        if shape != own[name].shape: problems.append(f'{name} has shape {shape}, not {tuple(own[name].shape)}')
-        if own[name].is_floating_point() != (dtype in _precisions): problems.append(f'{name} is of {dtype}')
+    for name in sorted({*saved} & {*own}):
+        (dtype, shape), expected = saved[name], own[name]
+        if shape != expected.shape: problems.append(f'{name} has shape {shape}, not {tuple(expected.shape)}')
+        if expected.is_floating_point() != (dtype in _floats): problems.append(f'{name} is of {dtype}')
     if problems:
         raise InputError(f'{file} does not fit its config.json: {"; ".join(problems[:3])}'
                          + (f'; and {len(problems) - 3} more' if len(problems) > 3 else ''))
@@ -245,5 +245,5 @@ def read_weights(
     bad = [f'{n} of {tensors[name].numel()} in {name}' for name, n in bad.items() if n]
     if bad:
         raise InputError(f'{file} has weights that are NaN or infinite: {", ".join(bad[:3])}'
-                         + (f', and in {len(bad) - 3} more' if len(bad) > 3 else '') + '; expected finite ones')
+                         + (f' and {len(bad) - 3} more' if len(bad) > 3 else '') + '; expected finite ones')
     model.to(dtype).load_state_dict(tensors, strict=False)                   # their names have been compared

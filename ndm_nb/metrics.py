@@ -143,7 +143,7 @@ class Statistics(NamedTuple):
             raise InputError(f'{path} holds {holds}; {expected}')
         arrays = [found[name] for name in shapes]
         if not all(v.dtype.kind in 'fiu' and v.size and np.isfinite(v).all() for v in arrays):
-            raise InputError(f'{path} holds {", ".join(str(v.dtype) for v in arrays)}, empty or not finite; {expected}')
+            raise InputError(f'{path} holds what is empty, not finite or of no real type; {expected}')
         return cls(*(torch.from_numpy(v.astype(np.float64)) for v in arrays))
 
 # %% ../nbs/21_metrics.ipynb #b2d32659

@@ -52,11 +52,10 @@ class ModelOptions(Options):
     @classmethod
     def of(cls,
         config:dict, # the `config` of a model that `build` made
-        where:str='config', # where it comes from, for messages
     )->'ModelOptions': # with values in place of defaults
         "The options that a model was built from."
         own = {name: value for name, value in config.items() if name not in ('event', 'levels')}
-        return cls.read(own, where)
+        return cls.read(own)
 
 # %% ../nbs/24_runs.ipynb #r2400010
 @dataclass
@@ -88,7 +87,8 @@ class Configuration:
                              f'expected the sections {", ".join(sections)}. '
                              'Its model can be loaded by BuiltModel.from_pretrained')
         readers = {name: options.read for name, options in sections.items()} | dict(model=ModelOptions.of)
-        return cls(**{name: read(config[name], where) for name, read in readers.items()})
+        try: return cls(**{name: read(config[name]) for name, read in readers.items()})
+        except InputError as e: raise InputError(f'{where}: {e}') from None
 
 # %% ../nbs/24_runs.ipynb #r2400013
 def flat(
@@ -99,10 +99,11 @@ def flat(
     return {name: value for section in sections for name, value in section.items()}
 
 # %% ../nbs/24_runs.ipynb #r2400016
-_files = re.compile(r'config\.json|model\.safetensors|README\.md|metrics\.jsonl?|(samples|loss|grid-\d+)\.png|'
+_files = re.compile(r'config\.json|model\.safetensors|README\.md|metrics\.jsonl?|'
+                    r'(samples|loss|grid-\d+)\.png|'
                     r'samples-n\d+-\w+-steps\d+(-trajectories)?\.(png|npz|npy|pt|csv)|'
                     r'checkpoint-\d+\.safetensors|\..*\.tmp|\.DS_Store')
-_folders = re.compile(r'logs|samples-n\d+-\w+-steps\d+')                         # of trackers, and of single pictures
+_folders = re.compile(r'logs|samples-n\d+-\w+-steps\d+')          # of trackers, and of single pictures
 _single = re.compile(r'\d{5,}(-.*)?\.png')
 
 def unfinished(
@@ -248,7 +249,7 @@ def _problem(device):
         f = lambda t: torch.nn.functional.conv2d(t*x, kernel).square().sum()
         one = torch.ones((), device=device)
         slope = torch.func.jvp(f, (one,), (one,))[1].item()
-    except Exception as e: return str(e).splitlines()[0] if str(e) else type(e).__name__    # anything may happen
+    except Exception as e: return (str(e) or type(e).__name__).splitlines()[0]        # anything may happen
     return None if abs(slope - 162) < 1 else f'a derivative is {slope:.4g} in place of 162'
 
 def _best_device():
@@ -262,7 +263,7 @@ def _best_device():
 def parse_device(
     device:str, # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', ...
 )->torch.device: # it exists, and can do what is needed
-    "The device that the name stands for. Raises `InputError` if it cannot be used; `auto` takes one that can."
+    "The device that the name stands for, if it can be used; raises `InputError` otherwise."
     if device == 'auto': device = _best_device()
     elif problem := _problem(device):
         raise InputError(f'device {device!r} cannot be used ({problem}); '
