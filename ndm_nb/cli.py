@@ -158,6 +158,8 @@ def _moved(config, event, o):
     "The configuration with the data where they are now."
     names = ('data', 'data0', 'data1', 'data_root')
     given = {name: getattr(o, name) for name in names if getattr(o, name, None) is not None}
+    for name, value in given.items():
+        if not value.strip(): raise InputError(f'{name}={value!r}; expected where the data are')
     if not given: return config
     data = replace(config.data, **given)
     folders = any(map(is_folder, filter(None, (data.data, data.data0, data.data1))))
@@ -229,9 +231,7 @@ def ndm_sample(
     run, # a folder that `ndm_train` wrote
     **given, # any other option of `SampleOptions`, by name
 )->Tensor: # the samples, on the CPU
-    """Draw samples from a trained model, write a picture of them, and if wanted the samples themselves.
-
-    Raises `InputError` if the samples are not finite."""
+    "Draw samples from a trained model, write a picture of them, and if wanted the samples themselves."
     o = _given(SampleOptions, run, given)
     model, config = load_run(run, parse_device(o.device))
     event = tuple(model.config['event'])
@@ -245,7 +245,7 @@ def ndm_sample(
     out, places = _places(o, name, event, files)
     make = _translate if source is not None and _is_image(event) else _generate
     x, nfe, shown, plot = make(model, config, source, n, steps, solver, o)
-    x = check_batch(x, 'what was drawn').cpu()
+    x = x.cpu()
     draw(shown, out, plot)
     names = [f'{i:05}' + (f'-{files[i].stem}' if files else '') for i in range(n)]
     for kind, path in places.items(): savers[kind](path, x, names)
@@ -364,7 +364,6 @@ def _eval_fid(model, config, splits, o):
     full_rank = _check_counts(net, train[:o.reference], n, known, o)
     with sampling_bar(model, n, steps, solver):
         x, nfe = sample_many(model, config, n, steps, solver, source=source)
-    check_batch(x, 'what was drawn')
     ours, theirs = _features_of(net, x), None if known else _features_of(net, train[:o.reference])
     real = known or Statistics.of(theirs)
     if o.stats and not known: real.save(o.stats)
