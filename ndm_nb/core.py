@@ -106,7 +106,7 @@ def check_whole(
     least:int=1, # the smallest one that will do
 )->int: # the number
     "Check that `value` is a whole number; raises `InputError` otherwise."
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, Real) and not isinstance(value, bool) and abs(value) < 2**63
     if number and value == int(value) and value >= least: return int(value)
     raise InputError(f'{name}={value!r}; expected a whole number, at least {least}')
 
@@ -129,6 +129,7 @@ def check_type(
     "Check a value against an annotation. Raises `InputError` if it fits none of the alternatives."
     kinds = [kind] if isinstance(kind, type) or get_origin(kind) in (Literal, tuple) else get_args(kind)
     number = isinstance(value, Real) and not isinstance(value, bool)
+    number = number and not (isinstance(value, int) and abs(value) >= 2**63)     # more than a float may hold
     whole = number and math.isfinite(value) and value == int(value)
     for kind in kinds:
         if get_origin(kind) is tuple and isinstance(value, (tuple, list)):
