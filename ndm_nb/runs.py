@@ -82,7 +82,7 @@ class Configuration:
     )->'Configuration':
         "From a dictionary. Raises `InputError` for what is none of the options, or cannot be."
         sections = {f.name: f.default_factory for f in fields(cls)}
-        if not all(isinstance(config.get(name), dict) for name in sections):
+        if not (isinstance(config, dict) and all(isinstance(config.get(name), dict) for name in sections)):
             raise InputError(f'{where} is not the configuration of a run of this version of ndm_nb; '
                              f'expected the sections {", ".join(sections)}. '
                              'Its model can be loaded by BuiltModel.from_pretrained')
@@ -139,6 +139,8 @@ def run_folder(
 )->Path: # where the run goes
     "Where a run goes. Raises `InputError` if something stands there that must be kept."
     _check_name(out, name)
+    if not str(out).strip() or '\0' in str(out):
+        raise InputError(f'out={str(out)!r}; expected the folder that runs are written to')
     if os.path.lexists(out) and not Path(out).is_dir():
         raise InputError(f'{out} is not a folder; expected a folder or a new name')
     folder, partial = Path(out)/name, unfinished(Path(out)/name)
