@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from .core import InputError, choose
-from .images import is_grey, read_image
+from .images import count_channels, read_image
 
 # %% ../nbs/07_files.ipynb #f0700008
 class Rows:
@@ -325,7 +325,7 @@ def _maker(parts, name, size, channels, ground, column):
     if not pictures: return parts, partial(_as_numbers, name=name)
     if size is None: raise InputError(f'{name} without a size; expected that of its pictures (--size)')
     parts = {part: x.cast_column(columns[0], datasets.Image(decode=False)) for part, x in parts.items()}
-    if channels is None: channels = 1 if is_grey(_source(next(iter(parts['train']))[columns[0]])) else 3
+    if channels is None: channels = count_channels([_source(next(iter(parts['train']))[columns[0]])])
     return parts, partial(_as_pictures, size=size, channels=channels, ground=ground)
 
 # %% ../nbs/07_files.ipynb #f0700042

@@ -6,13 +6,15 @@
 __all__ = ['sliced_wasserstein', 'mmd', 'frechet_distance', 'Statistics', 'features', 'fid', 'kid', 'Inception']
 
 # %% ../nbs/21_metrics.ipynb #a993a359
-import os
+import io, os, zlib
 from functools import partial
 from typing import NamedTuple
+from zipfile import BadZipFile
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from .checkpoints import write_atomically
 from .core import InputError, check_batch
 
 # %% ../nbs/21_metrics.ipynb #a4a5f2f5
@@ -115,20 +117,34 @@ class Statistics(NamedTuple):
         return cls(features.mean(0), torch.cov(features.T).reshape(features.shape[1], -1))
 
     def save(self,
-        path, # the file to write, ending in .npz
-    ): # nothing
-        "Write `mu` and `sigma` into an npz file, as pytorch-fid does."
-        np.savez(path, mu=np.asarray(self.mu.cpu()), sigma=np.asarray(self.sigma.cpu()))
+        path, # the file to write, in the format npz whatever its name
+    ):
+        "Write `mu` and `sigma`, as pytorch-fid does. Raises `InputError` if it would replace anything else."
+        if os.path.lexists(path): Statistics.load(path)
+        np.savez(data := io.BytesIO(), mu=np.asarray(self.mu.cpu()), sigma=np.asarray(self.sigma.cpu()))
+        write_atomically(path, data.getvalue())
 
     @classmethod
     def load(cls,
         path, # an npz file with `mu` and `sigma`
     )->'Statistics': # in float64
-        "Read what `save` or pytorch-fid wrote. Raises `InputError` if there is no `mu` or `sigma` in it."
-        with np.load(path) as file:
-            if not {'mu', 'sigma'} <= set(file):
-                raise InputError(f'{path} holds {", ".join(file)}; expected mu and sigma')
-            return cls(*(torch.from_numpy(file[name]).double() for name in ('mu', 'sigma')))
+        "Read what `save` or pytorch-fid wrote. Raises `InputError` for anything else."
+        expected = 'expected an npz file with mu (d,) and sigma (d, d), in finite numbers'
+        try:
+            with np.load(path) as file: found = {name: file[name] for name in file}
+        except (AttributeError, EOFError, MemoryError, NotImplementedError, OSError, TypeError, ValueError,
+                BadZipFile, zlib.error) as e:
+            problem = getattr(e, 'strerror', None) or str(e).splitlines()[0] if str(e) else type(e).__name__
+            raise InputError(f'{path} cannot be read ({problem}); {expected}') from None
+        shapes = {name: found[name].shape for name in ('mu', 'sigma') if name in found}
+        square = len(shapes) == 2 and shapes['sigma'] == (*shapes['mu'], *shapes['mu']) != ()
+        if not square or len(shapes['mu']) != 1:
+            holds = ', '.join(f'{name} {value.shape}' for name, value in found.items()) or 'nothing'
+            raise InputError(f'{path} holds {holds}; {expected}')
+        arrays = [found[name] for name in shapes]
+        if not all(v.dtype.kind in 'fiu' and v.size and np.isfinite(v).all() for v in arrays):
+            raise InputError(f'{path} holds what is empty, not finite or of no real type; {expected}')
+        return cls(*(torch.from_numpy(v.astype(np.float64)) for v in arrays))
 
 # %% ../nbs/21_metrics.ipynb #b2d32659
 def features(

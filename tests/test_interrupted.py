@@ -5,6 +5,7 @@ kill -9, a full disk, a folder that cannot be written, damaged and foreign check
 import json, os, pickle, shutil, subprocess, sys
 from pathlib import Path
 import pytest, torch
+from safetensors.torch import save
 from ndm_nb import train
 from ndm_nb.checkpoints import checkpoint_files, load_state, save_state
 
@@ -147,7 +148,15 @@ def other_model(file):
     tensors[name] = torch.zeros(3, *tensors[name].shape[1:])
     save_state(file, tensors, info)
 
+def described(value):
+    def damage(file):
+        "All tensors, and something else in the place of what goes along."
+        file.write_bytes(save(load_state(file)[0], {'info': json.dumps(value)}))
+    return damage
+
 @pytest.mark.parametrize('damage, message', [(cut, 'cannot be read'), (pickled, 'cannot be read'),
+                                             (described(None), 'cannot be read'),
+                                             (described([1]), 'cannot be read'),
                                              (other_model, 'is a checkpoint of another model')])
 def test_a_checkpoint_that_cannot_be_used(damage, message, tmp_path, monkeypatch, fails, stopped):
     partial, last = stopped
@@ -171,6 +180,15 @@ def test_work_is_not_thrown_away(tmp_path, fails, stopped):
     shutil.copytree(tmp_path/'copy', partial)                   # as after --overwrite, interrupted
     command('--out', tmp_path, '--resume')
     assert not partial.exists()
+
+def test_files_of_others_are_not_thrown_away(tmp_path, fails, stopped):
+    partial, last = stopped
+    for file in ('notes.txt', 'checkpoint-best.safetensors'):
+        (partial/file).write_text('mine')
+        for option in ('--resume', '--overwrite'):
+            assert f'also holds {file}, which would be lost' in fails('--out', tmp_path, option)
+        assert (partial/file).read_text() == 'mine' and last.is_file()
+        (partial/file).unlink()
 
 def test_no_such_device_and_no_such_memory(tmp_path, fails, monkeypatch):
     def no_memory(*_): raise MemoryError
