@@ -308,22 +308,50 @@ def located(
 
 # %% ../nbs/08_data.ipynb #4c985990
 def plot_samples(
-    x:Tensor, # images `(N, C, H, W)` in [-1, 1], or points `(N, 2)`
+    x:Tensor, # images `(N, C, H, W)` in [-1, 1], points `(N, 2)`, a table `(N, D)`, series `(N, L)`, or others
     ax=None, # matplotlib axes; the current ones if left out
     columns:int|None=None, # images per row; by default the grid is about square
 ): # the axes
-    "Draw images as a grid, points as a scatter plot. Raises `InputError` for anything else."
+    "Draw images as a grid, points as a scatter plot, columns of a table against each other, series as lines."
     import matplotlib.pyplot as plt
-    ax = ax or plt.gca()
-    x = x.detach().float().cpu()
-    if x.ndim == 4:
-        from torchvision.utils import make_grid
-        columns = columns or math.ceil(len(x)**.5)
-        grid = make_grid((x.clamp(-1, 1) + 1)/2, nrow=columns, padding=1, pad_value=.5)
-        ax.imshow(grid.permute(1, 2, 0), interpolation='nearest')
-        ax.axis('off')
-    elif x.ndim == 2 and x.shape[1] == 2:
-        ax.plot(*x.T, '.', ms=2)
-        ax.set_aspect('equal')
-    else: raise InputError(f'x has shape {tuple(x.shape)}; expected images (N, C, H, W) or points (N, 2)')
+    ax, x = ax or plt.gca(), x.detach().float().cpu()
+    if x.ndim == 4 and x.shape[1] in (1, 3): _plot_images(x, ax, columns)
+    elif x.ndim == 2 and x.shape[1] == 2: ax.plot(*x.T, '.', ms=2)
+    elif x.ndim == 2 and x.shape[1] <= _most_columns: _plot_table(x, ax)
+    else: _plot_others(x, ax)
+    if x.shape[1:] == (2,): ax.set_aspect('equal' if _of_one_scale(x) else 'auto')
     return ax
+
+_most_columns = 16 # more of them are taken for a series
+
+def _of_one_scale(x): return x.std(0).max() < 20*x.std(0).min()
+
+def _plot_images(x, ax, columns):
+    from torchvision.utils import make_grid
+    columns = columns or math.ceil(len(x)**.5)
+    grid = make_grid((x.clamp(-1, 1) + 1)/2, nrow=columns, padding=1, pad_value=.5)
+    ax.imshow(grid.permute(1, 2, 0), interpolation='nearest')
+    ax.axis('off')
+
+# %% ../nbs/08_data.ipynb #d0800020
+def _plot_table(x, ax, most=4):
+    "The first columns against each other, and their histograms on the diagonal."
+    n = min(most, x.shape[1])
+    ax.axis('off')
+    for i in range(n):
+        for j in range(i + 1):
+            part = ax.inset_axes([j/n, 1 - (i + 1)/n, .92/n, .92/n])
+            if i == j: part.hist(x[:, i].numpy(), bins=40)
+            else: part.plot(x[:, j], x[:, i], '.', ms=1)
+            part.set(xticks=[], yticks=[])
+            if i == n - 1: part.set_xlabel(f'column {j}', fontsize='small')
+            if j == 0 and i: part.set_ylabel(f'column {i}', fontsize='small')
+
+def _plot_others(x, ax, most=20):
+    "Series as lines; of anything else, how its values are spread."
+    if x.ndim > 1 and x.shape[-1] > 1 and x[0].numel() == x.shape[-1]:
+        ax.plot(x[:most].flatten(1).T, lw=.8, alpha=.7)
+        ax.set(xlabel='position', ylabel='value')
+    else:
+        ax.hist(x.flatten().numpy(), bins=100)
+        ax.set(xlabel='value', ylabel='number of values')
