@@ -74,8 +74,8 @@ def _check_levels(image):
     deep, known = image.mode.startswith('I'), image.format in ('JPEG2000', 'PNG', 'PPM', 'TIFF')
     if deep and not known or max(bits) > 8 and (set(bits) != {16} or white_is_0 or planes):
         raise InputError('its levels have an unusual layout; expected 8 or 16 bits, black at 0')
-    keyed = image.format == 'PNG' and 'transparency' in image.info and image.mode in ('I', 'I;16', 'L', 'RGB')
-    if keyed and image.tile[0][3] != image.mode:
+    keyed = image.format == 'PNG' and 'transparency' in image.info and image.mode != 'P'
+    if keyed and image.tile[0][3] not in ('L', 'RGB'):                              # as they are stored
         raise InputError('it has a transparent colour and not 8 bits; expected an alpha channel, or 8 bits')
 
 @contextmanager
