@@ -83,8 +83,9 @@ def evaluate(
 )->dict: # bits/dim: the terms of the bound, `total`, `stderr` of the total, and `penalty` if there is one
     "The bound on held-out data, term by term. Raises `InputError` for fewer than two samples or no pass."
     size = math.prod(check_data(x))
-    if len(x) < 2 or repeats < 1:
-        raise InputError(f'{len(x)} samples, repeats={repeats}; expected at least 2 samples and 1 pass')
+    if (x.shape[0] or 0) < 2 or repeats < 1:
+        raise InputError(f'x has shape {tuple(x.shape)}, and there are {repeats} passes; '
+                         'expected at least 2 samples and 1 pass')
     batch = max(8, min(1024, 2**17//size)) if batch is None else check_whole(batch, 'batch')
     passes = []
     with repeatable(seed, next(model.parameters(), x).device), evaluating(model):
