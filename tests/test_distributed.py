@@ -26,17 +26,36 @@ def separable(): return NeuralForward(schedule, SeparableTransform(net(outputs=5
 def full(): return NeuralForward(schedule, NetTransform(net()))                     # its derivative is a JVP
 def affine(): return AffineForward(schedule, net(outputs=10, time=False), 5)
 
+class Rows:
+    "Stands for a tensor, of which samples are read when they are asked for."
+    def __init__(self, x): self.x, self.shape, self.dtype, self.device = x, x.shape, x.dtype, x.device
+    def __len__(self): return len(self.x)
+    def __getitem__(self, index): return self.x[index]
+
+class Stream:
+    "The samples of a tensor, one after another, for ever."
+    def __init__(self, x): self.x, self.shape, self.dtype = x, (None, *x.shape[1:]), x.dtype
+    def batches(self, batch, place=(0, 0), part=(0, 1)):
+        read = place[1]
+        while True:
+            yield self.x[torch.arange(read, read + batch)[part[0]::part[1]] % len(self.x)], (0, read + batch)
+            read += batch
+
 class Case(NamedTuple):
     "What is trained."
     forward:Callable # makes a forward process
     steps:int|None=None # None for continuous time
     times:str='antithetic' # how times are drawn
+    data:Callable=lambda x: x # a tensor to training data
+    options:dict={} # of the trainer
 
 cases = {'separable, T = 10': Case(separable, 10),
          'full in t, continuous': Case(full),
          'spread, unused volatility, T = 10': Case(affine, 10),
          'importance': Case(full, times='importance'),
-         'learned times': Case(full, times='learned')}
+         'learned times': Case(full, times='learned'),
+         'data that are read': Case(separable, 10, data=Rows, options=dict(workers=1)),
+         'endless data, in parts': Case(separable, 10, data=Stream, options=dict(workers=1, accumulate=2))}
 
 def losses(name, **options):
     "The losses of some iterations, wakened so that the forward process matters from the start."
@@ -46,8 +65,8 @@ def losses(name, **options):
     forward, predictor = case.forward(), NoisePredictor(net(), schedule)
     model = NeuralDiffusion(forward, predictor, volatility, CategoricalDecoder(17, schedule))
     for p in model.parameters(): p.data += .05*torch.randn_like(p)
-    trainer = Trainer(model, bound_for(case.steps, case.times), digits.train, digits.valid[:20],
-                      iterations=12, every=1, batch=64, flip=True, **options)
+    trainer = Trainer(model, bound_for(case.steps, case.times), case.data(digits.train), digits.valid[:20],
+                      iterations=12, every=1, batch=64, flip=True, **case.options | options)
     history = trainer.fit(progress=False)
     return [h['train'] for h in history] + [h['valid'] for h in history], trainer.accelerator
 
