@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 from .checkpoints import checkpoint_files, read_config, read_json, write_atomically
 from .core import InputError, Options, check_batch, check_whole, choose
-from .data import as_float, is_folder, plot_samples
+from .data import as_float, plot_samples, takes
 from .evaluation import evaluate
 from .likelihood import count_probes, evaluate_ode
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .runs import Configuration, draw, is_drawn, load_run, parse_device, sample_many, sample_run
 from .runs import sampling_bar, software
 from .sampling import count_nfe, grids, sample_ode, solvers_at
-from .tasks import default_solver, default_steps, parse_steps
+from .tasks import default_solver, default_steps, parse_steps, reading
 from .train import console, format_table, ndm_train, train_main, unchecked
 from .training import mix_seed
 
@@ -162,8 +162,12 @@ def _moved(config, event, o):
         if not value.strip(): raise InputError(f'{name}={value!r}; expected where the data are')
     if not given: return config
     data = replace(config.data, **given)
-    folders = any(map(is_folder, filter(None, (data.data, data.data0, data.data1))))
-    return replace(config, data=replace(data, size=event[-1] if folders else None))
+    sets = [*filter(None, (data.data, data.data0, data.data1))]
+    picture = dict(size='{}x{}'.format(*event[1:]), channels=event[0]) if _is_image(event) else {}
+    told = {option: picture.get(option, getattr(data, option)) for option in reading}
+    how = {option: value if any(takes(name, option) for name in sets) else reading[option]
+           for option, value in told.items()}
+    return replace(config, data=replace(data, **how))
 
 def _check_sampling(config, event, o):
     "Complain about options that this model has no use for."
@@ -213,7 +217,7 @@ def _generate(model, config, source, n, steps, solver, o):
         x, nfe = _draw_many(model, config, n, steps, solver, o.seed, o, source)
         return x, nfe, x[:256] if x.ndim > 2 else x, plot_samples
     x, way, nfe = sample_run(model, config, n, steps, solver, o.eta, o.grid, o.seed, True, source)
-    return x, nfe, x, lambda x, ax: plot_trajectories(way.z, x, ax)
+    return x, nfe, x, lambda x, ax: plot_trajectories(model.units.inverse(way.z), x, ax)
 
 def _translate(model, config, source, n, steps, solver, o):
     "The same for images that are translated: the first ones are drawn on their way."
@@ -260,7 +264,7 @@ class EvalOptions(Options):
     run:str # a folder that ndm_train wrote
     T:int|Literal['inf']|None=None # steps of the bound, or inf for continuous time; by default as trained
     repeats:int|None=None # passes over the test split with new noise; by default as trained, 1 for the ODE
-    likelihood:Literal['bound', 'ode']='bound' # ode: the exact likelihood of the ODE model
+    likelihood:Literal['bound', 'ode']='bound' # ode: the likelihood of the ODE model
     probes:int|None=None # for ode: directions for the divergence, 0: exact; by default 0 up to 8 dims, else 1
     fid:bool=False # compare generated images with training images, by FID and KID?
     solver:str|None=None # for ode: rk4 (by default), dopri5, ...; for fid: as for ndm_sample
@@ -332,7 +336,8 @@ def _eval_ode(model, config, splits, o):
                            solver=o.solver or 'rk4', steps=o.steps or 25)
     _check_finite(metrics, 'the likelihood')
     shown = '{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'
-    print(shown.format(config.model.preset, **metrics) + (' (a bound, by dequantisation)' if levels else ''))
+    how = f'estimated with probes={probes}' if probes else 'exact divergence'
+    print(f'{shown.format(config.model.preset, **metrics)} ({how}{", a bound, by dequantisation" if levels else ""})')
     return metrics
 
 # %% ../nbs/26_cli.ipynb #r2600027
@@ -383,7 +388,7 @@ def _eval_fid(model, config, splits, o):
 def _eval_solvers(model, config, splits, o):
     "ODE solvers at equal numbers of function evaluations, from the same noise; prints a table."
     n, like = min(o.n or 2000, len(splits.test)), next(model.parameters())
-    test = as_float(splits.test[:n]).flatten(1)
+    test = model.units(as_float(splits.test[:n])).flatten(1)
     torch.manual_seed(0)
     noise = torch.randn(n, *model.config['event'], dtype=like.dtype, device=like.device)
     fine = sample_ode(model, noise, 100, 'heun')
@@ -391,8 +396,9 @@ def _eval_solvers(model, config, splits, o):
         "One line of the table."
         with count_nfe(model) as count: x = sample_ode(model, noise, steps, solver)
         generator = torch.Generator().manual_seed(0)
-        distance = sliced_wasserstein(x.flatten(1).cpu(), test.cpu(), generator=generator).item()
-        error = (x - fine).square().mean().sqrt().item()
+        y = model.units(x)
+        distance = sliced_wasserstein(y.flatten(1).cpu(), test.cpu(), generator=generator).item()
+        error = (y - model.units(fine)).square().mean().sqrt().item()
         values = dict(nfe=count.nfe, solver=solver, steps=steps, error=error, distance=distance)
         return _check_finite(values, f'{solver} with {steps} steps')
     wanted = [pair for nfe in (1, 2, 4, 12) for pair in solvers_at(nfe).items()]
@@ -426,7 +432,7 @@ def _fitting(task, model):
     expected = words(model.config['event'], model.config['levels'])
     if found != expected:
         raise InputError(f'{task.label} has samples of {found}; expected those of the model, {expected}')
-    if like.dtype == torch.float32: return splits
+    if like.dtype == torch.float32 or splits.standardise: return splits
     return splits._replace(test=as_float(splits.test).to(like.dtype))
 
 # %% ../nbs/26_cli.ipynb #708495ce

@@ -10,6 +10,7 @@ __all__ = ['sources', 'Splits', 'checkerboard', 'eight_gaussians', 'toy', 'as_fl
 import math, os
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 from .core import InputError, choose
 from .files import Rows, all_parts, read_file, read_hub, unpacked
-from .images import find_images, parse_size, read_image, read_images, split_folders
+from .images import count_channels, find_images, parse_size, read_image, read_images, split_folders
 
 # %% ../nbs/08_data.ipynb #eaab6829
 class Splits(NamedTuple):
@@ -90,9 +91,10 @@ def _digits():
 
 # %% ../nbs/08_data.ipynb #fb4970d8
 def as_float(
-    x:Tensor, # bytes, or numbers already, shape `(N, *event)`
+    x:Tensor, # bytes, or numbers already, shape `(N, *event)`; `Rows` are read
 )->Tensor: # bytes as float32 in [-1, 1]; anything else unchanged
     r"Grey levels as numbers: $x = 2b/255 - 1$."
+    if isinstance(x, Rows): x = x.to('cpu')
     return x.float()/127.5 - 1 if x.dtype == torch.uint8 else x
 
 # %% ../nbs/08_data.ipynb #b01c8a35
@@ -218,9 +220,9 @@ def _one_folder(path, size, **how):
 # %% ../nbs/08_data.ipynb #d0800002
 def _three_folders(folders, size, channels=None, **how):
     "Each part from its folder."
-    parts = {part: read_images(folder, size, channels, **how)[0]
-             for part, folder in folders.items() if folder}
-    if len({x.shape[1] for x in parts.values()}) > 1: return _three_folders(folders, size, 3, **how)
+    files = {part: find_images(folder) for part, folder in folders.items() if folder}
+    if channels is None: channels = count_channels(chain(*files.values()))
+    parts = {part: read_images(mine, size, channels, **how)[0] for part, mine in files.items()}
     return Splits(**all_parts(parts, 'the folder'), levels=256)
 
 # %% ../nbs/08_data.ipynb #d0800013

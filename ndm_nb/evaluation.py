@@ -68,7 +68,8 @@ def as_input(
     "Data as the model computes with them."
     own = next(model.parameters(), None)
     if own is None: return as_float(x)
-    return as_float(x.to(own.device, non_blocking=own.is_cuda)).to(own.dtype)
+    x = as_float(x.to(own.device, non_blocking=own.is_cuda))
+    return x if model.units(x[:1]).dtype == own.dtype else x.to(own.dtype)          # units round by themselves
 
 # %% ../nbs/18_evaluation.ipynb #e1800012
 @torch.no_grad()

@@ -18,7 +18,7 @@ from .bridges import AffineBridge, BridgeSchedule, EndsPredictor, TargetPredicto
 from .checkpoints import read_config, read_weights, save_folder
 from .core import InputError, check_type, check_whole, choose
 from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion
-from .model import NoisePredictor, ResidualPredictor, VelocityPredictor
+from .model import NoisePredictor, ResidualPredictor, Standardiser, VelocityPredictor
 from .networks import MLP
 from .nfdm import AffineForward, CouplingFlow, FlowForward
 from .paths import LinearForward, NeuralForward
@@ -252,6 +252,7 @@ def build(
     predictor:str|None=None, # a name in `predictors`; by default the preset's own
     base:str|None=None, # a name in `bases`; by default the preset's own
     network:str='mlp', # a name in `networks`
+    standardise:bool=False, # give it a `Standardiser`, whose `fit` takes the units from training data?
     **options, # of the networks: `multipliers`, `attention`, `fourier` of `UNet`
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
@@ -274,10 +275,12 @@ def build(
     decoder = CategoricalDecoder(levels, schedule) if levels else GaussianDecoder(schedule)
     try: guessing = guess.predictor(first, schedule)
     except InputError as e: raise InputError(f'predictor={predictor!r} with base={base!r}: {e}') from None
-    model = BuiltModel(forward_process, guessing, volatility, decoder)
+    units = Standardiser(event) if check_type(standardise, bool, 'standardise') else None
+    if units and levels: raise InputError(f'standardise with levels={levels}; expected it with continuous data')
+    model = BuiltModel(forward_process, guessing, volatility, decoder, units)
     sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
     model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), terms=terms,
-                        predictor=predictor, base=base, network=network, **sizes)
+                        predictor=predictor, base=base, network=network, standardise=standardise, **sizes)
     return model
 
 def _network_sizes(network, width, depth, options):
@@ -313,18 +316,18 @@ def load_folder(
 # %% ../nbs/22_presets.ipynb #9a1b08dc
 _large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), attention=(16,), fourier=(7, 8),
               gamma=(-13.3, 5.), iterations=391_000, batch=256, lr=4e-4, schedule='constant', warmup=.1,
-              ema=.9999, every=5000, save=5000, flip=True, valid=2000, test=10_000, repeats=1, test_repeats=1)
+              ema=.9999, flip=True, valid=2000, test=10_000, repeats=1, test_repeats=1)
 _wider = _large | dict(width=192, depth=3, multipliers=(1, 2, 3, 4), attention=(32, 16, 8), lr=1e-4, size=64)
 
 settings = dict(
     digits        = dict(network='mlp'),
     points        = dict(network='mlp'),
     mnist         = dict(network='unet', width=16, depth=1, multipliers=(1, 2, 2), attention=(),
-                         gamma=(-9., 4.), iterations=800, batch=64, ema=.99, every=100,
+                         gamma=(-9., 4.), iterations=800, batch=64, ema=.99,
                          valid=500, test=2000, repeats=2, test_repeats=2),
     cifar10_small = dict(network='unet', width=64, depth=2, multipliers=(1, 2, 2), attention=(8,),
-                         gamma=(-13.3, 5.), iterations=20_000, batch=128, lr=5e-4, ema=.9995, every=1000,
-                         save=1000, flip=True, valid=1000, test=2000, repeats=2, test_repeats=2),
+                         gamma=(-13.3, 5.), iterations=20_000, batch=128, lr=5e-4, ema=.9995,
+                         flip=True, valid=1000, test=2000, repeats=2, test_repeats=2),
     cifar10       = _large,
     imagenet32    = _large | dict(depth=3, attention=(16, 8), iterations=250_000, batch=1024, lr=1e-4,
                                   size=32),
@@ -332,8 +335,9 @@ settings = dict(
     afhq64        = _wider | dict(iterations=100_000, batch=256))
 
 # the settings that go with a data set; any other set consists of points
-_settings_of = dict(digits='digits', mnist='mnist', fashion_mnist='mnist', cifar10='cifar10_small',
-                    folder='cifar10_small')
+_pictures = 'cifar10', 'imagenet32', 'imagenet64', 'celeba', 'afhq', 'folder', 'hf'
+_settings_of = dict(digits='digits', mnist='mnist', fashion_mnist='mnist',
+                    **dict.fromkeys(_pictures, 'cifar10_small'))
 
 def settings_for(
     data:str, # name of a data set, as for `dataset`

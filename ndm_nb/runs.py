@@ -45,16 +45,18 @@ class ModelOptions(Options):
     def build(self,
         event, # the shape of one sample
         levels:int|None, # number of grey levels; None for continuous data
+        standardise:bool=False, # give it units, to be fitted to the data?
     )->BuiltModel: # untrained
         "The model. Raises `InputError` for options that do not go together."
-        return build(event=event, levels=levels, **{k: v for k, v in asdict(self).items() if v is not None})
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return build(event=event, levels=levels, standardise=standardise, **given)
 
     @classmethod
     def of(cls,
         config:dict, # the `config` of a model that `build` made
     )->'ModelOptions': # with values in place of defaults
         "The options that a model was built from."
-        own = {name: value for name, value in config.items() if name not in ('event', 'levels')}
+        own = {name: value for name, value in config.items() if name not in ('event', 'levels', 'standardise')}
         return cls.read(own)
 
 # %% ../nbs/24_runs.ipynb #r2400010

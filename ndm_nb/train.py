@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 import torch
 import ndm_nb
-from .checkpoints import checkpoint_files, write_atomically
+from .checkpoints import checkpoint_files, read_json, write_atomically
 from .core import InputError, Options, choose, unknown_name
 from .data import Splits, takes
 from .evaluation import evaluate
 from .model import Bound
 from .presets import networks, presets, settings_for
 from .runs import Configuration, ModelOptions, draw, flat, parse_device, run_folder, sample_many
-from .runs import save_run, unfinished, write_json
+from .runs import other_files, save_run, unfinished, write_json
 from .tasks import default_solver, default_steps
 from .training import Trainer, TrainingError, TrainingOptions, is_out_of_memory
 
@@ -92,17 +92,9 @@ def _settings(told):
 
 def _from_file(path):
     "The options in a file, by name, but for those that say how many GPUs there were and the like."
-    config = _read_json(path, f'config={str(path)!r}', 'the config.json of a run')
+    config = read_json(path, 'the config.json of a run')
     options = flat(Configuration.read(config, path))
     return {name: value for name, value in options.items() if value is not None}
-
-def _read_json(path, name, expected):
-    "The dictionary in a file."
-    try: read = json.loads(Path(path).read_text())
-    except (OSError, ValueError, RecursionError) as e:
-        raise InputError(f'{name} cannot be read ({e}); expected {expected}') from None
-    if isinstance(read, dict): return read
-    raise InputError(f'{name} holds a {type(read).__name__}; expected {expected}')
 
 # %% ../nbs/25_train.ipynb #r2500012
 class Job(NamedTuple):
@@ -129,11 +121,13 @@ def prepare(
             raise InputError(f'{name}={most} of {n} samples; expected at least 2, for a standard error')
     torch.manual_seed(config.training.seed)
     task = config.task
-    model = config.model.build(task.event(splits), splits.levels)
+    model = config.model.build(task.event(splits), splits.levels, task.standardise(splits))
+    if task.standardise(splits): model.units.fit(splits.train)
     trainer = Trainer(model, task.bound(), splits.train, splits.valid[:config.data.valid], config.training,
                       penalty=task.penalty(model), folder=unfinished(folder), device=device)
     config = replace(config, model=ModelOptions.of(model.config),
-                     training=replace(config.training, batch=trainer.options.batch))
+                     training=replace(config.training, batch=trainer.options.batch),
+                     data=replace(config.data, edition=splits.edition))
     return Job(config, folder, splits, trainer, resume, grids)
 
 def run_name(
@@ -215,6 +209,7 @@ def train_job(
     trainer, partial, main = job.trainer, unfinished(job.folder), job.trainer.accelerator.is_main_process
     preset = job.config.model.preset
     if main and not (job.resume and checkpoint_files(partial)):
+        _check_foreign(partial)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         write_json(partial/'config.json', dict(version=ndm_nb.__version__) | job.config.to_dict())
@@ -250,8 +245,14 @@ def _figures(job):
 
 def _say(words): print(words, file=sys.stderr, flush=True)
 
+def _check_foreign(folder):
+    "Complain about files that came while another run was being trained."
+    others = ', '.join(other_files(folder))
+    if others: raise InputError(f'{folder} also holds {others}, which would be lost; expected files of a run only')
+
 def _replace(folder):
     "The finished run takes its name; what had it before goes."
+    _check_foreign(folder)
     with tempfile.TemporaryDirectory(dir=folder.parent) as old:
         if folder.exists(): folder.rename(Path(old)/folder.name)
         unfinished(folder).rename(folder)
@@ -267,9 +268,7 @@ def differences(
 )->list: # words, such as 'lr=0.002 (now 0.1)'
     "In what a run was told something else. Raises `InputError` if that cannot be read."
     file = run/'config.json'
-    try: was = flat(Configuration.read(json.loads(file.read_text()), file))
-    except (OSError, ValueError) as e:
-        raise InputError(f'{file} cannot be read ({e}); expected that of the run') from None
+    was = flat(Configuration.read(read_json(file, 'the configuration of a run'), file))
     return [f'{name}={was[name]} (now {value})' for name, value in sorted(flat(config).items())
             if name not in free and was[name] != value]
 
@@ -357,7 +356,7 @@ def read_metrics(
 )->dict: # as `evaluate` returns them, and more: name to number
     "The figures of a run. Raises `InputError` if its `metrics.json` does not hold them."
     file, expected = Path(run)/'metrics.json', 'the figures of a run'
-    metrics = _read_json(file, file, expected)
+    metrics = read_json(file, expected)
     names = [*Bound.names, 'total', 'stderr', *metrics]
     bad = [name for name in dict.fromkeys(names) if type(metrics.get(name)) not in (int, float)]
     if bad: raise InputError(f'{file} has no number for {", ".join(bad)}; expected {expected}')
@@ -445,6 +444,7 @@ def console(
     ):
         "Read the arguments and call the function."
         warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)      # PyTorch's, about itself
+        warnings.formatwarning = lambda message, *_, **__: f'{func.__name__}: {message}\n'
         for stream in (sys.stdout, sys.stderr):              # what a terminal cannot show is replaced
             if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='replace')
         try:

@@ -164,7 +164,7 @@ def _some(x, n):
     index = torch.linspace(0, len(x) - 1, min(n, len(x)), dtype=torch.float64).long()
     return x[index.to(x.device)]
 
-def _as_decoded(model, x): return as_float(x)                       # what the decoder is to know
+def _as_decoded(model, x): return model.units(as_float(x))          # what the decoder is to know
 
 def _check_values(model, x, name):
     "Complain about values that are not finite, or that the decoder does not know."
