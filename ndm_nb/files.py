@@ -352,16 +352,16 @@ class Stream:
         while True:
             rest = self.data.skip(read)
             rest.set_epoch(epoch)
-            for sample in rest:
+            for sample in rest.iter(1):                 # the same in a worker, where plain iteration is not
                 rows.append(sample)
                 read += 1
                 if len(rows) < batch: continue
-                yield self.make(_columns(rows[part[0]::part[1]])), (epoch, read)
+                yield self.make(_joined(rows[part[0]::part[1]])), (epoch, read)
                 rows = []
             if read == 0: raise InputError('a stream without samples; expected some to train on')
             epoch, read = epoch + 1, 0
 
-def _columns(rows): return {name: [row[name] for row in rows] for name in rows[0]}
+def _joined(parts): return {name: [v for part in parts for v in part[name]] for name in parts[0]}
 
 # %% ../nbs/07_files.ipynb #f0700046
 def read_hub(
@@ -377,7 +377,7 @@ def read_hub(
     parts, make = _maker(open_hub(name, stream), f'hf:{name}', size, channels, ground, column)
     first = next(iter(parts['train']), None)
     if first is None: raise InputError(f'hf:{name} has no samples; expected some to train on')
-    sample = make(_columns([first]))
+    sample = make({name: [value] for name, value in first.items()})
     event, dtype = sample.shape[1:], sample.dtype
     if stream: return _streamed(parts, make, event, dtype, held, name)
     rows = {part: Rows(partial(_read_rows, x, make), torch.arange(len(x)), event, dtype)
@@ -390,10 +390,10 @@ def _streamed(parts, make, event, dtype, held, name):
     "Parts for validation and test in memory, and the rest as a stream."
     result, rest = {}, parts['train']
     for part in ('valid', 'test'):
-        taken = [*parts.get(part, rest).take(held)]
+        taken = [*parts.get(part, rest).take(held).iter(1)]
         if part not in parts: rest = rest.skip(held)
         if len(taken) < 2:
             raise InputError(f'hf:{name} has {len(taken)} samples left for the part {part}; '
                              f'expected at least 2, or no stream ({held} are taken for each part)')
-        result[part] = make(_columns(taken))
+        result[part] = make(_joined(taken))
     return result | dict(train=Stream(rest.shuffle(seed=0, buffer_size=10_000), make, event, dtype))

@@ -453,7 +453,6 @@ def _check_info(info, path):
     "Complain about what goes along, unless it is what `Trainer.state` makes."
     numbers = dict(iteration=int, train=float, valid=float, seconds=float)
     try:
-        if not isinstance(info, dict): raise InputError(f'it holds {str(info)[:60]}')
         for name, kind in dict(settings=dict, losses=list, history=list).items():
             if not isinstance(info.get(name), kind): raise InputError(f'{name}={str(info.get(name))[:60]}')
         check_whole(info.get('iteration'), 'iteration', 0)

@@ -7,21 +7,20 @@ import numpy as np
 import pytest
 
 measure = '''
-import resource, sys
-import torch
+import resource, sys, torch
 from ndm_nb import Trainer, bound_for, build, dataset
 torch.set_num_threads(1)
 data = dataset(f'file:{sys.argv[1]}')
 model = build('ndm', data.event, data.levels, width=8, depth=1, standardise=data.standardise)
 if data.standardise: model.units.fit(data.train)
-Trainer(model, bound_for(10), data.train, data.valid[:32], iterations=4, batch=64, repeats=1, workers=int(sys.argv[2])).fit(progress=False)
-print(sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))//1024)
+options = dict(iterations=4, batch=64, repeats=1)
+Trainer(model, bound_for(10), data.train, data.valid[:32], **options).fit(progress=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss//1024)
 '''
 
-def peak(file, workers=0):
+def peak(file):
     "Of a training run, in megabytes."
-    run = [sys.executable, '-c', measure, str(file), str(workers)]
-    done = subprocess.run(run, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, '-c', measure, str(file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return int(done.stdout)
 
@@ -31,7 +30,9 @@ def sparse(file, shape, dtype):
     x[::max(1, len(x)//50)] = 1
     x.flush()
 
-@pytest.mark.parametrize('event, dtype', [((3, 32, 32), np.uint8), ((768,), np.float32)], ids=['images', 'table'])
+two = dict(images=((3, 32, 32), np.uint8), table=((768,), np.float32))
+
+@pytest.mark.parametrize('event, dtype', two.values(), ids=two)
 def test_two_gigabytes_are_not_held(event, dtype, tmp_path):
     number = 2**31//(int(np.prod(event))*np.dtype(dtype).itemsize)
     sparse(tmp_path/'large.npy', (number, *event), dtype)

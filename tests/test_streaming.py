@@ -4,40 +4,32 @@ The killer of each kind of data trains three times in processes of its own, whic
 a break, until it is killed (kill -9) after its second checkpoint, and on from there.
 """
 import json, os, subprocess, sys
-import pytest, torch
+import datasets, pytest
 from ndm_nb.data import dataset
 
 killer = """
 import json, os, signal, sys, time
 from pathlib import Path
-import accelerate, torch, torch._dynamo, torch.func, tqdm.auto
-from torch.utils import data
+import accelerate, datasets, torch, torch._dynamo, torch.func, tqdm.auto
+from torch.utils import data as _
 from ndm_nb.checkpoints import checkpoint_files, load_state
 from ndm_nb.evaluation import bound_for
+from ndm_nb.files import read_hub
 from ndm_nb.presets import build
 from ndm_nb.training import Trainer
 torch.set_num_threads(1)
+datasets.disable_progress_bars()
 
-class Rows:
-    "Images in a file each, read when they are asked for."
-    shape, dtype, device = (1000, 1, 8, 8), torch.float32, torch.device('cpu')
-    def __len__(self): return self.shape[0]
-    def __getitem__(self, index): return torch.stack([torch.load(f'images/{i}.pt') for i in index.tolist()])
-
-class Stream:
-    "The same images, one after another, for ever."
-    shape, dtype = (None, 1, 8, 8), torch.float32
-    def batches(self, batch, place=(0, 0), part=(0, 1)):
-        (epoch, read), rows = place, Rows()
-        while True:
-            yield rows[torch.arange(read, read + batch)[part[0]::part[1]] % len(rows)], (epoch, read + batch)
-            epoch, read = epoch + (read + batch)//len(rows), (read + batch) % len(rows)
+def data(kind):
+    "Images of the digits, by the library `datasets`: rows, or a stream of them in random order."
+    parts = read_hub('digits', stream=kind == 'stream', held=40)
+    return parts['train'], parts['valid'][torch.arange(20)].float()
 
 def train(folder, kind, workers):
     torch.manual_seed(0)
-    model = build('ndm', (1, 8, 8), 17, width=16, depth=1)
-    images, valid = dict(rows=Rows, stream=Stream)[kind](), torch.load('valid.pt')
-    options = dict(iterations=60, batch=48, every=2, save=15, flip=True, workers=workers)
+    model = build('ndm', (64,), width=16, depth=1)
+    images, valid = data(kind)
+    options = dict(iterations=60, batch=48, every=2, save=15, workers=workers)
     trainer = Trainer(model, bound_for(None, 'learned'), images, valid, folder=folder, **options)
     trainer.fit(progress=False, resume=True)
 
@@ -66,17 +58,17 @@ print(json.dumps([reached, [load_state(checkpoint_files(run)[-1])[1] for run in 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='forks processes')
 @pytest.mark.parametrize('kind, workers', [('rows', 2), ('stream', 1)])
 def test_killed_while_it_reads(kind, workers, tmp_path):
-    digits = dataset('digits')
-    (tmp_path/'images').mkdir()
-    for i, x in enumerate(digits.train[:1000]): torch.save(x.clone(), tmp_path/f'images/{i}.pt')
-    torch.save(digits.valid[:20].clone(), tmp_path/'valid.pt')
+    images = dataset('digits').train[:1000].flatten(1)
+    (tmp_path/'digits').mkdir()
+    datasets.Dataset.from_dict(dict(x=images.numpy())).to_parquet(tmp_path/'digits/train.parquet')
     (tmp_path/'killer.py').write_text(killer)
     run = [sys.executable, 'killer.py', kind, str(workers)]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
+    env = os.environ | dict(HF_HOME=str(tmp_path/'cache'))
+    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     reached, (unbroken, killed) = json.loads(done.stdout.splitlines()[-1])
     print(f'killed after iteration {reached}')
     assert 30 <= reached < 60
     def losses(info): return [(h['iteration'], h['train'], h['valid']) for h in info['history']]
     assert losses(unbroken) == losses(killed) and len(losses(killed)) == 30
-    if kind == 'stream': assert killed['place'] == unbroken['place'] == [2, 60*48 - 2000]
+    if kind == 'stream': assert killed['place'] == unbroken['place'] == [3, 60*48 - 3*(1000 - 2*40)]
