@@ -7,7 +7,7 @@ __all__ = ['in_memory', 'Rows', 'split_index', 'hold_out', 'as_samples', 'rounde
            'unpacked', 'open_hub', 'choose_columns', 'Stream', 'read_hub']
 
 # %% ../nbs/07_files.ipynb #f0700004
-import io, os, shutil, zipfile
+import os, shutil, zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -308,7 +308,7 @@ def _as_pictures(columns, size, channels, ground):
     (pictures,) = columns.values()
     return torch.from_numpy(np.stack([read_image(_source(p), size, channels, ground) for p in pictures]))
 
-def _source(picture): return io.BytesIO(picture['bytes']) if picture['bytes'] else picture['path']
+def _source(picture): return picture['bytes'] or picture['path']
 
 def _as_numbers(columns, name):
     "Numbers `(n, *event)`, or bytes of images."

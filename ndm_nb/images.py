@@ -6,8 +6,7 @@
 __all__ = ['picture_formats', 'find_images', 'parse_size', 'read_image', 'count_channels', 'read_images', 'split_folders']
 
 # %% ../nbs/06_images.ipynb #p0600004
-import os
-import warnings
+import io, os, warnings
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,17 +84,20 @@ def _opened(file):
     Whatever fails inside becomes an `InputError` that names the file."""
     from PIL import Image, UnidentifiedImageError
     try:
-        if not os.path.isfile(file): raise InputError('there is no such file')
+        given = isinstance(file, bytes)
+        if not given and not os.path.isfile(file): raise InputError('there is no such file')
         with warnings.catch_warnings():
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             # given a path, Pillow maps some TIFFs into memory, and scrambles those that lie on their side
-            with open(file, 'rb') as content, Image.open(content, formats=_formats()) as image:
+            source = io.BytesIO(file) if given else open(file, 'rb')
+            with source as content, Image.open(content, formats=_formats()) as image:
                 _check_levels(image)
                 yield image
     except Exception as e:
         unknown = isinstance(e, UnidentifiedImageError)
         why = 'its format is unknown' if unknown else str(e) or repr(e)
-        raise InputError(f'{str(file)!r} cannot be read as a picture: {why}') from e
+        name = f'{len(file)} bytes' if given else repr(str(file))
+        raise InputError(f'{name} cannot be read as a picture: {why}') from e
 
 # %% ../nbs/06_images.ipynb #p0600021
 def _flat(image, mode, ground):
@@ -145,7 +147,7 @@ def _read(file, size, channels, ground):
         return x.transpose(2, 0, 1), image.width < width or image.height < height
 
 def read_image(
-    file, # of a picture
+    file, # of a picture, or what is in it, as bytes
     size, # a side, or height and width: see `parse_size`
     channels:int=3, # 3 for colour, 1 for grey
     ground:str='white', # the colour behind what is transparent: a name, or such as '#808080'

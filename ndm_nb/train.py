@@ -11,7 +11,6 @@ __all__ = ['train_main', 'RunOptions', 'TrainCommand', 'configure', 'Job', 'prep
 import json, math, os, re, shlex, shutil, sys, tempfile, time, warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, make_dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 import torch
@@ -173,7 +172,7 @@ def _seconds_of_grid(job, steps=2):
     start = time.time()
     x = _samples(job, job.trainer.average.module, job.trainer.valid, _in_grid, steps)
     sampled = time.time()
-    draw(x, BytesIO())
+    with tempfile.TemporaryDirectory() as away: draw(x, Path(away)/'grid.png')
     return (sampled - start)*default_steps(job.config.objective)/steps + time.time() - sampled
 
 def _wants_grids(job):
