@@ -337,7 +337,8 @@ def _eval_ode(model, config, splits, o):
     _check_finite(metrics, 'the likelihood')
     shown = '{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'
     how = f'estimated with probes={probes}' if probes else 'exact divergence'
-    print(f'{shown.format(config.model.preset, **metrics)} ({how}{", a bound, by dequantisation" if levels else ""})')
+    how = f'{how}, a bound, by dequantisation' if levels else how
+    print(f'{shown.format(config.model.preset, **metrics)} ({how})')
     return metrics
 
 # %% ../nbs/27_cli.ipynb #r2600027

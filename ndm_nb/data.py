@@ -310,7 +310,7 @@ def located(
 
 # %% ../nbs/08_data.ipynb #4c985990
 def plot_samples(
-    x:Tensor, # images `(N, C, H, W)` in [-1, 1], points `(N, 2)`, a table `(N, D)`, series `(N, L)`, or others
+    x:Tensor, # images `(N, C, H, W)` in [-1, 1], points `(N, 2)`, a table `(N, D)`, series `(N, L)`, ...
     ax=None, # matplotlib axes; the current ones if left out
     columns:int|None=None, # images per row; by default the grid is about square
 ): # the axes

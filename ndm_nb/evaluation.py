@@ -69,7 +69,7 @@ def as_input(
     own = next(model.parameters(), None)
     if own is None: return as_float(x)
     x = as_float(x.to(own.device, non_blocking=own.is_cuda))
-    return x if model.units(x[:1]).dtype == own.dtype else x.to(own.dtype)          # units round by themselves
+    return x if model.units(x[:1]).dtype == own.dtype else x.to(own.dtype)      # units round by themselves
 
 # %% ../nbs/19_evaluation.ipynb #e1800012
 @torch.no_grad()

@@ -52,8 +52,10 @@ class Rows:
         "All rows, some at a time."
         return (self.read(part) for part in self.index.split(n))
 
-    def to(self, *where)->Tensor: # shape `(N, *event)`
-        "All of them at once, as `Tensor.to` would move or convert them."
+    def to(self,
+        *where, # a device, a dtype, or both
+    )->Tensor: # shape `(N, *event)`
+        "All of them at once, moved or converted as by `Tensor.to`."
         return self.read(self.index).to(*where)
 
 # %% ../nbs/07_files.ipynb #f0700011

@@ -276,7 +276,8 @@ def build(
     try: guessing = guess.predictor(first, schedule)
     except InputError as e: raise InputError(f'predictor={predictor!r} with base={base!r}: {e}') from None
     units = Standardiser(event) if check_type(standardise, bool, 'standardise') else None
-    if units and levels: raise InputError(f'standardise with levels={levels}; expected it with continuous data')
+    if units and levels:
+        raise InputError(f'standardise with levels={levels}; expected it with continuous data')
     model = BuiltModel(forward_process, guessing, volatility, decoder, units)
     sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
     model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), terms=terms,

@@ -56,7 +56,8 @@ class ModelOptions(Options):
         config:dict, # the `config` of a model that `build` made
     )->'ModelOptions': # with values in place of defaults
         "The options that a model was built from."
-        own = {name: value for name, value in config.items() if name not in ('event', 'levels', 'standardise')}
+        of_data = 'event', 'levels', 'standardise'
+        own = {name: value for name, value in config.items() if name not in of_data}
         return cls.read(own)
 
 # %% ../nbs/25_runs.ipynb #r2400010

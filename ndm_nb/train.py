@@ -247,7 +247,8 @@ def _say(words): print(words, file=sys.stderr, flush=True)
 def _check_foreign(folder):
     "Complain about files that came while another run was being trained."
     others = ', '.join(other_files(folder))
-    if others: raise InputError(f'{folder} also holds {others}, which would be lost; expected files of a run only')
+    if others:
+        raise InputError(f'{folder} also holds {others}, which would be lost; expected files of a run only')
 
 def _replace(folder):
     "The finished run takes its name; what had it before goes."
