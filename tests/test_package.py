@@ -92,6 +92,6 @@ def test_a_damaged_run_is_named(tmp_path):
     (run/'model.safetensors').write_bytes((run/'model.safetensors').read_bytes()[:-8])
     done = subprocess.run(['ndm_eval', str(run)], capture_output=True, text=True)
     assert done.returncode != 0 and 'Traceback' not in done.stderr
-    assert 'model.safetensors does not fit' in done.stderr
+    assert 'model.safetensors cannot be read' in done.stderr
     again = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode != 0 and 'already holds a run' in again.stderr

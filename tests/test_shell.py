@@ -1,12 +1,13 @@
 """Every command that README and the notebooks show, run by a shell; or it is marked as `# not run: why`.
 
 The commands of a folder are run one after another, in a copy of the repository in which small pictures lie
-where folders of pictures are named. One that is shown twice is run once. `ndm_train` takes two steps, with
+where folders of pictures are named, and small tables where files are. One that is shown twice is run once. `ndm_train` takes two steps, with
 small values for what it is not told. An experiment shows its committed record, and the site is the one that
 the tests of the site look at.
 """
 import json, re, shutil, subprocess
 from pathlib import Path
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -45,12 +46,17 @@ def commands_of(text):
     shown = [line for line in lines(text) if not marked(line) and line[0] != '#']
     return [*dict.fromkeys(map(as_tested, shown))]
 
-def pictures(commands, folder):
-    "Make the folders of pictures that are named."
-    for name in {*re.findall(r'folder:(\S+)|--from (\S+)', '\n'.join(commands))}:
-        path = folder/''.join(name)
+def data(commands, folder):
+    "Make the folders of pictures that are named, and the tables and series."
+    text = '\n'.join(commands)
+    for name in {*re.findall(r'(?:folder:|--from )(\S+)', text)}:
+        path = folder/name
         path.mkdir()
         for i in range(20): Image.new('RGB', (16, 16), (10*i, 255 - 10*i, 0)).save(path/f'{i}.png')
+    numbers = np.random.default_rng(0).normal(size=(30, 5))
+    for name in {*re.findall(r'file:(\S+)', text)}:
+        if name.endswith('.csv'): np.savetxt(folder/name, numbers, delimiter=',')
+        else: np.savez(folder/name, train=numbers, valid=numbers[:5], test=numbers[:5])
 
 def shell(commands, folder):
     "Run lines in one shell. The first that fails is the last one in what is said."
@@ -68,7 +74,7 @@ def test_commands(paths, tmp_path, request):
         commands.remove('python docs/build.py')
     for name in ('docs', 'nbs', 'ndm_nb'): shutil.copytree(root/name, tmp_path/name)
     for name in ('settings.ini', 'README.md'): shutil.copy(root/name, tmp_path)
-    pictures(commands, tmp_path)
+    data(commands, tmp_path)
     shell(commands, tmp_path)
 
 def test_no_notebook_is_forgotten():
