@@ -69,7 +69,7 @@ def chapter(path, pages):
             if cell.source.startswith('show_doc('):
                 name = cell.source[len('show_doc('):-1]
                 caption = f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`'
-                nb.cells[i] = mk_cell('' if name[0] == '_' else caption, 'markdown')     # methods of `_Private`
+                nb.cells[i] = mk_cell('' if name[0] == '_' else caption, 'markdown')     # private classes
             elif hidden:
                 shown = shown_alone(path, cell)
                 if shown is None: cell.metadata['tags'] = ['remove-input']

@@ -63,9 +63,8 @@ def plot_strips(
     return plot_samples(frames.transpose(0, 1).flatten(0, 1), ax=ax, columns=columns)
 
 # %% ../nbs/27_cli.ipynb #a4d7a68f
-def _array(x):
-    "Samples as other programs expect them: images in bytes with the channels last, anything else as it is."
-    if not _is_image(x.shape[1:]): return x.numpy()
+def _bytes(x):
+    "Images as other programs expect them: in bytes, with the channels last."
     return ((x.clamp(-1, 1) + 1)*127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 def _is_image(event): return len(event) == 3 and event[0] in (1, 3)
@@ -78,7 +77,7 @@ def _save_each(folder, x, names):
     mark = PngInfo()
     mark.add_text('Software', software)
     files = [folder/f'{name}.png' for name in names]
-    for file, image in zip(files, _array(x)):
+    for file, image in zip(files, x):
         Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(file, pnginfo=mark)
     for old in {*folder.iterdir()} - {*files}:
         if is_drawn(old): old.unlink()
@@ -92,12 +91,12 @@ def _to_file(write):
 
 def _text(file, x):
     "As many digits as tell a number from its neighbours."
-    np.savetxt(file, x.numpy(), fmt='%.17g' if x.dtype == torch.float64 else '%.9g', delimiter=',')
+    np.savetxt(file, x, fmt='%.17g' if x.dtype == np.float64 else '%.9g', delimiter=',')
 
-# functions of (path, samples, names of the samples)
-savers = dict(png=_save_each, npz=_to_file(lambda file, x: np.savez(file, _array(x))),
-              npy=_to_file(lambda file, x: np.save(file, _array(x))), csv=_to_file(_text),
-              pt=_to_file(lambda file, x: torch.save(x, file)))
+# functions of (path, samples as an array, names of the samples)
+savers = dict(png=_save_each, npz=_to_file(lambda file, x: np.savez(file, x)),
+              npy=_to_file(lambda file, x: np.save(file, x)), csv=_to_file(_text),
+              pt=_to_file(lambda file, x: torch.save(torch.as_tensor(x), file)))
 
 # %% ../nbs/27_cli.ipynb #7a39489a
 def _check_target(
@@ -115,7 +114,7 @@ def _check_target(
         problem = getattr(e, 'strerror', None) or e
         raise InputError(f'{path} cannot be written ({problem}); {expected}') from None
     if os.path.lexists(path) and not replaceable(path):
-        raise InputError(f'{path} exists and was not written by ndm_nb, or not under this name; {expected}')
+        raise InputError(f'{path} exists, and may be of somebody else; {expected}')
 
 def _holds_pictures(folder): return folder.is_dir() and all(map(is_drawn, folder.iterdir()))
 
@@ -183,7 +182,7 @@ def _check_sampling(config, event, o):
         raise InputError('data0, data1 or data_root have no effect; expected them with a bridge, '
                          'and without --from')
 
-def _places(o, name, event, files):
+def _places(o, name, event, levels, files):
     "Where the picture goes, and where the samples, as pairs of a kind and a path. They can be written."
     own, out = o.out is None, Path(o.out or Path(o.run)/f'{name}.png')
     _check_target(out, '--out', Path.is_file if own else is_drawn)
@@ -191,9 +190,11 @@ def _places(o, name, event, files):
     if files and not (o.save or '').endswith('png'): wanted.append('png')
     for save in wanted:
         kind, beside = save.rpartition('.')[2], save in savers
-        if kind == 'png' and not _is_image(event) or kind == 'csv' and len(event) != 1:
-            fits = 'images' if kind == 'png' else 'points or tables'
-            raise InputError(f'save={save!r} with samples of shape {event}; expected it with {fits}')
+        if kind == 'png' and not (levels and _is_image(event)) or kind == 'csv' and len(event) != 1:
+            fits = 'images of bytes' if kind == 'png' else 'points or tables'
+            kinds = f'{levels or "no"} levels'
+            raise InputError(f'save={save!r} with samples of shape {event} and {kinds}; '
+                             f'expected it with {fits}')
         path = out.with_suffix(f'.{kind}') if beside else Path(save)
         if kind == 'png': path, mine, others = path.with_suffix(''), Path.is_dir, _holds_pictures
         else: mine, others = Path.is_file, _never
@@ -246,13 +247,15 @@ def ndm_sample(
     if source is not None: check_batch(source, config.task.label, event)
     n = (o.n or 64) if source is None else len(source)
     name = f'samples-n{n}-{solver}-steps{steps}' + ('-trajectories' if o.trajectories else '')
-    out, places = _places(o, name, event, files)
+    out, places = _places(o, name, event, model.config['levels'], files)
     make = _translate if source is not None and _is_image(event) else _generate
     x, nfe, shown, plot = make(model, config, source, n, steps, solver, o)
     x = x.cpu()
     draw(shown, out, plot)
     names = [f'{i:05}' + (f'-{files[i].stem}' if files else '') for i in range(n)]
-    for kind, path in places.items(): savers[kind](path, x, names)
+    pictures = model.config['levels'] and _is_image(event)
+    for kind, path in places.items():
+        savers[kind](path, _bytes(x) if pictures and kind in ('png', 'npz', 'npy') else x.numpy(), names)
     written = ' and '.join(map(str, (out, *places.values())))
     print(f'{nfe} function evaluations{" each" if source is not None else ""}, written to {written}')
     return x

@@ -213,6 +213,7 @@ def _one_folder(path, size, **how):
     "In random order, and cut into three."
     files = find_images(path)
     order = np.random.default_rng(0).permutation(len(files))
+    if len(files) < 10: raise InputError(f'{path} holds {len(files)} pictures; expected at least 10')
     images, _ = read_images([files[i] for i in order], size, least=10, **how)
     held = max(2, len(images)//10)
     return Splits(images[2*held:], images[held:2*held], images[:held], levels=256)
@@ -221,6 +222,8 @@ def _one_folder(path, size, **how):
 def _three_folders(folders, size, channels=None, **how):
     "Each part from its folder."
     files = {part: find_images(folder) for part, folder in folders.items() if folder}
+    for part, mine in files.items():
+        if len(mine) < 2: raise InputError(f'{folders[part]} holds {len(mine)} pictures; expected at least 2')
     if channels is None: channels = count_channels(chain(*files.values()))
     parts = {part: read_images(mine, size, channels, **how)[0] for part, mine in files.items()}
     return Splits(**all_parts(parts, 'the folder'), levels=256)
@@ -258,7 +261,7 @@ sources = dict(
     afhq          = Source(_afhq, ('choice', 'root', 'size')),
     folder        = Source(_folder, ('choice', *_pictures, 'skip_unreadable')),
     file          = Source(_file, ('choice',)),
-    hf            = Source(_hub, ('choice', *_pictures, 'column', 'stream')))
+    hf            = Source(_hub, ('choice', *_pictures, 'column', 'stream', 'held')))
 
 # %% ../nbs/08_data.ipynb #d0800015
 def takes(
@@ -279,6 +282,9 @@ def dataset(
 
     Raises `InputError` for an unknown name, for missing files, or an option that it does not take."""
     kind, colon, choice = name.partition(':')
+    if kind not in sources and Path(name).exists():
+        kind = 'folder' if Path(name).is_dir() else 'file'
+        raise InputError(f'unknown data set {name!r}; expected {kind}:{name}')
     source = choose(kind, sources, 'data set')
     options = {option: value for option, value in options.items() if value not in (None, False)}
     if colon: options['choice'] = choice
@@ -331,7 +337,8 @@ def _of_one_scale(x): return x.std(0).max() < 20*x.std(0).min()
 def _plot_images(x, ax, columns):
     from torchvision.utils import make_grid
     columns = columns or math.ceil(len(x)**.5)
-    grid = make_grid((x.clamp(-1, 1) + 1)/2, nrow=columns, padding=1, pad_value=.5)
+    low, high = (-1, 1) if x.abs().max() <= 2 else (x.min(), x.max())        # in units of its own
+    grid = make_grid(((x - low)/(high - low)).clamp(0, 1), nrow=columns, padding=1, pad_value=.5)
     ax.imshow(grid.permute(1, 2, 0), interpolation='nearest')
     ax.axis('off')
 

@@ -7,7 +7,7 @@ __all__ = ['in_memory', 'Rows', 'split_index', 'hold_out', 'as_samples', 'rounde
            'unpacked', 'open_hub', 'choose_columns', 'Stream', 'read_hub']
 
 # %% ../nbs/07_files.ipynb #f0700004
-import os, shutil, zipfile
+import os, shutil, warnings, zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -154,7 +154,7 @@ def _text(file, separator):
     import pandas
     read = partial(pandas.read_csv, file, sep=separator, skipinitialspace=True)
     first = read(header=None, nrows=1, dtype=str).iloc[0]
-    named = pandas.to_numeric(first, errors='coerce').isna().any()
+    named = (pandas.to_numeric(first, errors='coerce').isna() & first.notna()).any()       # and no mere gap
     return _frame(read(header=0 if named else None), file)
 
 def _parquet(file):
@@ -166,11 +166,15 @@ _install = "expected it to be installed (pip install 'ndm_nb[hf]')"
 
 def _frame(frame, file):
     "The numbers of a table; `InputError` if some of its columns are none, or have gaps."
+    if not len(frame): raise InputError(f'{file} holds no rows; expected a table of numbers')
     texts = ', '.join(str(c) for c in frame if frame[c].dtype.kind not in 'iuf')
     if texts: raise InputError(f'{file}: the columns {texts} are not numbers; expected numbers only')
     gaps = ', '.join(f'{c} ({n})' for c, n in frame.isna().sum().items() if n)
     if gaps: raise InputError(f'{file}: values are missing in {gaps}; expected a table without gaps')
-    return {'': frame.to_numpy()}
+    nameless = [c for c in frame if str(c).startswith('Unnamed')]
+    counting = [c for c in nameless if (frame[c] == range(len(frame))).all()]
+    if counting: warnings.warn(f'{file}: the column {counting[0]} only counts the rows, and is left out')
+    return {'': frame.drop(columns=counting).to_numpy()}
 
 _readers = {'.npy': _numpy, '.npz': _numpy, '.pt': _torch, '.pth': _torch, '.parquet': _parquet,
             '.csv': partial(_text, separator=','), '.tsv': partial(_text, separator='\t')}
@@ -181,6 +185,7 @@ def read_file(
 )->dict: # 'train', 'valid', 'test' to samples `(N, *event)`; `Rows` for a large .npy file
     "The samples in a file, in three parts. Raises `InputError` if it cannot be read, or holds no samples."
     file = Path(path)
+    if file.is_dir(): raise InputError(f'{file} is a folder; expected a file, or folder:PATH for pictures')
     if not file.is_file(): raise InputError(f'no file {file}; expected a table or an array')
     read = choose(file.suffix.lower(), _readers, f'kind of file {file.name}:')
     large = file.suffix.lower() == '.npy' and file.stat().st_size > in_memory

@@ -150,7 +150,8 @@ def run_folder(
     if os.path.lexists(folder) and ('config.json' in foreign(folder) or not (folder/'config.json').is_file()):
         raise InputError(f'{folder} exists and is not a run; expected another --name or --out')
     if folder.exists() and not (overwrite or resume):
-        raise InputError(f'{folder} already holds a run; expected another --name or --out, or --overwrite')
+        raise InputError(f'{folder} already holds a run; expected another --name or --out, '
+                         '--resume to go on with it, or --overwrite')
     if os.path.lexists(partial) and not partial.is_dir():
         raise InputError(f'{partial} exists and is not an unfinished run; expected another --name or --out')
     for place in (folder, partial) if overwrite or partial.exists() else ():

@@ -14,7 +14,7 @@ from typing import Literal
 from torch import Tensor
 from .bridges import BridgeBound, pair_splits, pairings, path_cost, sample_bridge
 from .core import InputError, Options, check_whole
-from .data import Splits, as_float, dataset, located, takes
+from .data import Splits, as_float, dataset, located, sources, takes
 from .evaluation import bound_for
 from .files import Rows, Stream
 from .images import parse_size, read_images
@@ -157,7 +157,11 @@ class Generation:
         given = {option: getattr(self.data, option) for option in reading}
         given = {option: value for option, value in given.items() if value not in (None, False)}
         idle = [option for option in given if not any(takes(name, option) for name in names)]
-        _no_effect(self.data, idle, f'expected it with pictures of your own, not with {self.label}')
+        for option in idle:
+            having = ', '.join(kind for kind in sources if takes(kind, option))
+            _no_effect(self.data, [option], f'expected it with {having}')
+        counts = self.data.valid, self.data.test
+        if self.data.stream and all(counts): given['held'] = max(counts)
         own = [{option: value for option, value in given.items() if takes(name, option)} for name in names]
         root, download = self.data.data_root, self.data.download
         return [dataset(name, root, download, **how) for name, how in zip(names, own)]

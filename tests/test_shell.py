@@ -1,9 +1,9 @@
 """Every command that README and the notebooks show, run by a shell; or it is marked as `# not run: why`.
 
 The commands of a folder are run one after another, in a copy of the repository in which small pictures lie
-where folders of pictures are named, and small tables where files are. One that is shown twice is run once. `ndm_train` takes two steps, with
-small values for what it is not told. An experiment shows its committed record, and the site is the one that
-the tests of the site look at.
+where folders of pictures are named, and small tables where files are. One that is shown twice is run once.
+`ndm_train` takes two steps, with small values for what it is not told. An experiment shows its committed
+record, and the site is the one that the tests of the site look at.
 """
 import json, re, shutil, subprocess
 from pathlib import Path
