@@ -15,7 +15,8 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import ContinuousBound, continuous_bound
-from .core import InputError, antithetic_time, check_batch, check_like, check_time, expand, sum_event
+from .core import InputError, antithetic_time, as_number, check_batch, check_like, check_time
+from .core import check_whole, expand, sum_event
 from .data import Splits
 from .likelihood import log_prob_ode
 from .model import Bound, NeuralDiffusion, Predictor, Trajectory
@@ -36,7 +37,7 @@ class BridgeSchedule(NoiseSchedule):
         tau:float=1., # $\tau$, the size of the Brownian motion, units of the data, at least 0
     ):
         super().__init__()
-        if not (0 < delta < math.inf and 0 <= tau < math.inf):
+        if not (0 < as_number(delta) < math.inf and 0 <= as_number(tau) < math.inf):
             raise InputError(f'delta={delta}, tau={tau}; '
                              'expected delta above 0 and tau at least 0, both finite')
         self.delta, self.tau = float(delta), float(tau)
@@ -181,6 +182,7 @@ class GivenSource:
         self.forward_process, self.volatility = model.forward_process, model.volatility
         self.decoder, self.units = model.decoder, model.units
         self.standardised, self.path = model.standardised, model.path
+        self.check_precision = model.check_precision
         self.predictor, self.training = partial(model.predictor, x1=x1), model.training
 
 # %% ../nbs/17_bridges.ipynb #e6acf5a5
@@ -214,11 +216,14 @@ def pair_up(
     """Two sets as pairs in random order, the smaller one repeated.
 
     Raises `InputError` for sets that do not fit."""
+    for x, name in ((x0, 'targets x0'), (x1, 'sources x1')):
+        if not isinstance(x, Tensor) or x.ndim < 2 or len(x) == 0 or x.layout != torch.strided:
+            what = f'{type(x).__name__} of shape {tuple(getattr(x, "shape", ()))}'
+            raise InputError(f'{name}: a {what}; expected a dense tensor (N, *event), at least 1 sample')
+    check_whole(seed, 'seed', 0)
     if x0.shape[1:] != x1.shape[1:] or x0.dtype != x1.dtype:
         raise InputError(f'targets of shape {tuple(x0.shape[1:])} in {x0.dtype} and sources of shape '
                          f'{tuple(x1.shape[1:])} in {x1.dtype}; expected samples of one shape and type')
-    if not (len(x0) and len(x1)):
-        raise InputError(f'{len(x0)} targets and {len(x1)} sources; expected at least 1 of each')
     n, generator = max(len(x0), len(x1)), torch.Generator().manual_seed(seed)
     def shuffled(x):
         "The set again and again, each time in a new order, until there are enough."
@@ -283,7 +288,10 @@ def sample_bridge(
     "Turn sources into targets."
     if solver == 'ancestral':
         raise InputError("solver='ancestral' with a bridge; expected heun, stochastic_heun, ...")
-    start = bridge_prior(model.forward_process.schedule, check_batch(x1, 'x1')).sample(noise)
+    prior = bridge_prior(model.forward_process.schedule, check_batch(x1, 'x1'))
+    if noise is not None and check_batch(noise, 'noise').shape != x1.shape:
+        raise InputError(f'noise has shape {tuple(noise.shape)}; expected that of x1, {tuple(x1.shape)}')
+    start = prior.sample(noise)
     return find_sampler(solver)(GivenSource(model, x1), start, steps, grid=grid, **options)
 
 # %% ../nbs/17_bridges.ipynb #2ecebf02
@@ -329,7 +337,7 @@ def path_cost(
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
     r"$\lambda\rho(z_t,t) + \kappa\|f(z_t,t,x)\|^2$ at random times. `InputError` for impossible weights."
     for name, value in dict(weight=weight, energy=energy).items():
-        if not 0 <= value < math.inf:
+        if not 0 <= as_number(value) < math.inf:
             raise InputError(f'{name}={value}; expected a finite number, at least 0')
     if cost is None and not energy: raise InputError('no cost and energy=0; expected one of them')
     return partial(_path_cost, cost=cost, weight=weight, energy=energy, pairing=pairing)

@@ -11,7 +11,7 @@ import json, os, re, tempfile, warnings
 from pathlib import Path
 import torch
 from torch import nn
-from .core import InputError
+from .core import InputError, check_type
 
 # %% ../nbs/20_checkpoints.ipynb #9dbcf123
 def write_atomically(
@@ -169,7 +169,7 @@ def save_folder(
 
     Raises `InputError`, and writes nothing, if a file of such a name is not of a model of this library."""
     from safetensors.torch import save_model
-    folder = Path(folder)
+    folder = Path(check_type(folder, str, 'folder'))
     if folder.exists() and not folder.is_dir():
         raise InputError(f'{folder} is a file; expected a folder or a new name')
     if theirs := foreign(folder):
@@ -189,7 +189,7 @@ def read_config(
     folder, # a folder that `save_folder` wrote
 )->dict: # what is in its `config.json`
     "The configuration in a folder. Raises `InputError` if it is no complete folder of a model."
-    if not os.path.isdir(folder):
+    if not os.path.isdir(check_type(folder, str, 'folder')):
         raise InputError(f'{folder} is not a folder; expected a run or a model that was saved')
     folder = Path(folder)
     for name in ('config.json', 'model.safetensors'):

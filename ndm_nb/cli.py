@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from .checkpoints import checkpoint_files, read_config, read_json, write_atomically
-from .core import InputError, Options, check_batch, check_whole, choose
+from .core import InputError, Options, check_batch, check_type, check_whole, choose
 from .data import as_float, plot_samples, takes
 from .evaluation import evaluate
 from .likelihood import count_probes, evaluate_ode
@@ -473,7 +473,8 @@ def ndm_runs(
     folder='runs', # where the runs are
 )->list: # a dictionary for each: name, preset, data, T, iterations, ...; `note` if it is unfinished or broken
     "Print a table of the runs in a folder. Raises `InputError` if it is no folder."
-    if not os.path.isdir(folder): raise InputError(f'{folder} is not a folder; expected one with runs')
+    if not os.path.isdir(check_type(folder, str, 'folder')):
+        raise InputError(f'{folder} is not a folder; expected one with runs')
     runs = [p for p in sorted(Path(folder).iterdir()) if p.is_dir() and (p/'config.json').exists()]
     rows = [_row(run) for run in runs]
     if not rows: print(f'no runs in {folder}')

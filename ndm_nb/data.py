@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from .core import InputError, choose
+from .core import InputError, check_batch, check_type, check_whole, choose
 from .files import Rows, all_parts, read_file, read_hub, unpacked
 from .images import count_channels, find_images, parse_size, read_image, read_images, split_folders
 
@@ -76,7 +76,8 @@ def toy(
     seed:int=0, # the same seed gives the same points
 )->Tensor: # points in float32, shape `(n, 2)`
     "Points in the plane from a named distribution. Raises `InputError` for a name it does not know."
-    return torch.from_numpy(choose(name, _toys, 'toy set')(n, np.random.default_rng(seed))).float()
+    rng = np.random.default_rng(check_whole(seed, 'seed', 0))
+    return torch.from_numpy(choose(name, _toys, 'toy set')(check_whole(n, 'n', 0), rng)).float()
 
 # %% ../nbs/08_data.ipynb #ac38d229
 def _digits():
@@ -281,7 +282,7 @@ def dataset(
     """A named data set with its fixed splits.
 
     Raises `InputError` for an unknown name, for missing files, or an option that it does not take."""
-    kind, colon, choice = name.partition(':')
+    kind, colon, choice = check_type(name, str, 'data set').partition(':')
     if kind not in sources and Path(name).exists():
         kind = 'folder' if Path(name).is_dir() else 'file'
         raise InputError(f'unknown data set {name!r}; expected {kind}:{name}')
@@ -322,6 +323,7 @@ def plot_samples(
 ): # the axes
     "Draw images as a grid, points as a scatter plot, columns of a table against each other, series as lines."
     import matplotlib.pyplot as plt
+    if not isinstance(x, Tensor) or x.is_meta or x.is_complex(): check_batch(x)
     ax, x = ax or plt.gca(), x.detach().float().cpu()
     if x.ndim == 4 and x.shape[1] in (1, 3): _plot_images(x, ax, columns)
     elif x.ndim == 2 and x.shape[1] == 2: ax.plot(*x.T, '.', ms=2)

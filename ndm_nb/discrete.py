@@ -8,7 +8,7 @@ __all__ = ['fresh_share', 'posterior', 'discrete_bound', 'DiscreteBound', 'sampl
 # %% ../nbs/10_discrete.ipynb #4ca3365d
 import torch
 from torch import Tensor
-from .core import InputError, antithetic_time, check_batch, check_time, check_whole, expand
+from .core import InputError, antithetic_time, as_number, check_batch, check_time, check_whole, expand
 from .model import Bound, BoundEstimator, NeuralDiffusion, Trajectory
 from .model import boundary_terms, decode, gaussian_kl
 from .paths import Gaussian, Marginal, Path
@@ -34,7 +34,7 @@ def fresh_share(
     return (expand(fresh, q_s.log_std)*torch.exp(2*ratio)).clamp(max=1 - 1e-6)
 
 def _check_eta(eta, positive=False):
-    if 0 <= eta <= 1 and not (positive and eta == 0): return
+    if 0 <= as_number(eta) <= 1 and not (positive and eta == 0): return
     raise InputError(f'eta={eta}; expected 0 {"<" if positive else "<="} eta <= 1')
 
 # %% ../nbs/10_discrete.ipynb #371c3187
@@ -116,7 +116,7 @@ def sample_ancestral(
 
     The result is the most probable $x$ given $z_0$. Raises `InputError` for a bad number of steps,
     or `eta` outside of [0, 1]."""
-    z, steps = check_batch(noise, 'noise'), check_whole(steps, 'steps')
+    z, steps = model.check_precision(check_batch(noise, 'noise'), 'noise'), check_whole(steps, 'steps')
     _check_eta(eta)
     times, zs = torch.arange(steps, -1, -1, dtype=z.dtype, device=z.device)/steps, [z]
     for t, s in zip(times[:-1], times[1:]):

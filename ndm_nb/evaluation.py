@@ -9,7 +9,7 @@ __all__ = ['bound_for', 'bound_terms', 'check_data', 'as_input', 'evaluate']
 import math
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from .continuous import ContinuousBound
 from .core import InputError, check_batch, check_whole, choose, evaluating, repeatable
 from .data import as_float
@@ -84,9 +84,11 @@ def evaluate(
 )->dict: # bits/dim: the terms of the bound, `total`, `stderr` of the total, and `penalty` if there is one
     "The bound on held-out data, term by term. Raises `InputError` for fewer than two samples or no pass."
     size = math.prod(check_data(x))
-    if (x.shape[0] or 0) < 2 or repeats < 1:
-        raise InputError(f'x has shape {tuple(x.shape)}, and there are {repeats} passes; '
-                         'expected at least 2 samples and 1 pass')
+    repeats = check_whole(repeats, 'repeats')
+    if not isinstance(model, nn.Module): raise InputError(f'model={model!r:.80}; expected a NeuralDiffusion')
+    if (x.shape[0] or 0) < 2: raise InputError(f'x has shape {tuple(x.shape)}; expected at least 2 samples')
+    for f, name in ((bound, 'bound'), (penalty or bound, 'penalty')):
+        if not callable(f): raise InputError(f'{name}={f!r}; expected a function')
     batch = max(8, min(1024, 2**17//size)) if batch is None else check_whole(batch, 'batch')
     passes = []
     with repeatable(seed, next(model.parameters(), x).device), evaluating(model):

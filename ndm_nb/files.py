@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from .core import InputError, choose
+from .core import InputError, check_type, choose
 from .images import count_channels, read_image
 
 # %% ../nbs/07_files.ipynb #f0700008
@@ -82,6 +82,8 @@ def as_samples(
     what:str, # where it comes from, for the message
 )->Tensor: # bytes if it holds images, else float32 or float64; shape `(N, *event)`
     "What can be modelled of an array. Raises `InputError` for what cannot."
+    if not isinstance(x, (Tensor, np.ndarray)) or isinstance(x, Tensor) and x.is_meta:
+        raise InputError(f'{what} is {x!r:.80}; expected an array, or a tensor that has values')
     if x.ndim == 0 or 0 in x.shape:
         raise InputError(f'{what} has shape {tuple(x.shape)}; expected samples, (N, *event)')
     if not isinstance(x, Tensor):
@@ -184,7 +186,7 @@ def read_file(
     path, # a .npy, .npz, .pt, .csv, .tsv or .parquet file
 )->dict: # 'train', 'valid', 'test' to samples `(N, *event)`; `Rows` for a large .npy file
     "The samples in a file, in three parts. Raises `InputError` if it cannot be read, or holds no samples."
-    file = Path(path)
+    file = Path(check_type(path, str, 'path'))
     if file.is_dir(): raise InputError(f'{file} is a folder; expected a file, or folder:PATH for pictures')
     if not file.is_file(): raise InputError(f'no file {file}; expected a table or an array')
     read = choose(file.suffix.lower(), _readers, f'kind of file {file.name}:')
@@ -266,6 +268,7 @@ def open_hub(
     stream:bool=False, # read it from the network, or the files, as it comes?
 )->dict: # 'train', perhaps 'valid' and 'test' to data sets of the library `datasets`
     "Open a data set of the hub, or one in files. `InputError` if it is not found, or has no training part."
+    check_type(name, str, 'name')
     try: import datasets
     except ImportError: raise InputError(f'hf:{name} needs the library datasets; {_install}') from None
     path, _, configuration = (name, '', '') if Path(name).exists() else name.partition(':')

@@ -8,11 +8,12 @@ __all__ = ['picture_formats', 'find_images', 'parse_size', 'read_image', 'count_
 # %% ../nbs/06_images.ipynb #p0600004
 import io, os, warnings
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
 import torch
-from .core import InputError, check_whole
+from .core import InputError, check_type, check_whole
 
 # %% ../nbs/06_images.ipynb #p0600010
 _no_pictures = {'BUFR', 'EPS', 'FITS', 'FLI', 'GRIB', 'HDF5', 'IPTC', 'MPEG', 'PDF', 'WMF'}
@@ -39,7 +40,8 @@ def _visible(name): return not name.startswith('.') and name not in ('__MACOSX',
 def _files(path):
     "All files that a person would see in a folder and the folders inside, in the order of their names."
     def stop(error): raise InputError(f'{error.filename!r} cannot be listed: {error.strerror}')
-    if not os.path.isdir(path): raise InputError(f'{str(path)!r} is not a folder; expected one with pictures')
+    if not os.path.isdir(check_type(path, str, 'path')):
+        raise InputError(f'{str(path)!r} is not a folder; expected one with pictures')
     files, seen = [], set()
     for folder, folders, names in os.walk(path, onerror=stop, followlinks=True):
         here = os.path.realpath(folder)
@@ -187,7 +189,7 @@ def read_images(
 
     Warns of what is left out or enlarged. Raises `InputError` for what cannot be read, or for too few."""
     size, ground = parse_size(size), _check_colours(channels, ground)
-    in_folder = isinstance(path, (str, os.PathLike))
+    least, in_folder = check_whole(least, 'least', 0), not isinstance(path, Iterable) or isinstance(path, str)
     files, where = (find_images(path), repr(str(path))) if in_folder else ([*path], 'the list')
     if channels is None: channels = count_channels(files)
     x, kept, unreadable, enlarged = np.empty((len(files), channels, *size), np.uint8), [], [], 0

@@ -10,7 +10,7 @@ __all__ = ['exact_dims', 'divergence', 'count_probes', 'draw_probes', 'log_prob_
 import math
 import torch
 from torch import Tensor
-from .core import InputError, check_batch, check_whole, choose, evaluating, repeatable, sum_event
+from .core import InputError, as_number, check_batch, check_whole, choose, evaluating, repeatable, sum_event
 from .continuous import generative_drift
 from .model import NeuralDiffusion, level_index
 from .sampling import data_end, library_solvers, solve, time_grid
@@ -64,7 +64,7 @@ def draw_probes(
 def _check_solver(solver, rtol, atol):
     "Raises `InputError` for an unknown solver or impossible tolerances."
     choose(solver, library_solvers(), 'solver')
-    if not (rtol > 0 and atol > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected numbers above 0')
+    if not (as_number(rtol) > 0 and as_number(atol) > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected numbers above 0')
 
 # %% ../nbs/15_likelihood.ipynb #162527ae
 def log_prob_ode(

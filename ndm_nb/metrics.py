@@ -6,7 +6,7 @@
 __all__ = ['sliced_wasserstein', 'mmd', 'frechet_distance', 'Statistics', 'features', 'fid', 'kid', 'Inception']
 
 # %% ../nbs/22_metrics.ipynb #a993a359
-import io, os, zlib
+import io, math, os, zlib
 from functools import partial
 from typing import NamedTuple
 from zipfile import BadZipFile
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from .checkpoints import write_atomically
-from .core import InputError, check_batch
+from .core import InputError, as_number, check_batch, check_whole
 
 # %% ../nbs/22_metrics.ipynb #a4a5f2f5
 def _pair(x, y, names=('x', 'y'), least=1):
@@ -44,8 +44,8 @@ def sliced_wasserstein(
 )->Tensor: # the distance, in the units of the data, shape `()`, float64; differentiable
     "The sliced Wasserstein distance of two sets of samples, exact along each direction. Raises `InputError`."
     x, y = _pair(x, y)
-    if projections < 1 or p < 1:
-        raise InputError(f'projections={projections}, p={p}; expected both to be at least 1')
+    projections = check_whole(projections, 'projections')
+    if not 1 <= as_number(p) < math.inf: raise InputError(f'p={p}; expected a finite number, at least 1')
     device = (generator or x).device
     u = torch.randn(x.shape[1], projections, generator=generator, device=device).to(x)
     u = u/u.norm(dim=0)
@@ -154,7 +154,8 @@ def features(
 )->Tensor: # shape `(N, d)`, on the CPU
     "The features of images, computed on the device of the network and without gradients."
     check_batch(images, 'images')
-    device = next(net.parameters()).device
+    if not isinstance(net, nn.Module): raise InputError(f'net={net!r}; expected a torch.nn.Module')
+    batch, device = check_whole(batch, 'batch'), next(net.parameters()).device
     with torch.no_grad(): return torch.cat([net(x.to(device)).flatten(1).cpu() for x in images.split(batch)])
 
 # %% ../nbs/22_metrics.ipynb #227c182c
@@ -186,9 +187,8 @@ def kid(
 )->tuple[Tensor, Tensor]: # mean and standard deviation over subsets, shape `()` each, float64
     "Kernel inception distance, unbiased: MMD² of features with a polynomial kernel. Raises `InputError`."
     x, y = _pair(features_x, features_y, ('features_x', 'features_y'), least=2)
-    if subsets < 1 or size < 2 or degree < 1:
-        raise InputError(f'subsets={subsets}, size={size}, degree={degree}; expected at least 1, 2 and 1')
-    size = min(size, len(x), len(y))
+    subsets, degree = check_whole(subsets, 'subsets'), check_whole(degree, 'degree')
+    size = min(check_whole(size, 'size', 2), len(x), len(y))
     pick = lambda v: v[torch.randperm(len(v), generator=generator)[:size].to(v.device)]
     k = lambda a, b: (a @ b.T/a.shape[1] + 1)**degree
     draws = [(pick(x), pick(y)) for _ in range(subsets)]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, Stateful, check_like, expand, sum_event
+from .core import InputError, Stateful, check_batch, check_like, check_type, check_whole, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule
 
@@ -259,8 +259,8 @@ class CategoricalDecoder(Decoder):
         high:float=1., # the last level
     ):
         super().__init__()
-        if levels < 2 or not low < high:
-            raise InputError(f'levels={levels} from {low} to {high}; expected at least 2 levels, low < high')
+        check_whole(levels, 'levels', 2)
+        if not low < high: raise InputError(f'low={low}, high={high}; expected low < high')
         self.schedule = schedule or LinearGamma()
         self.register_buffer('values', torch.linspace(low, high, levels), persistent=False)
         self.reach = _reach(self.schedule, levels, (high - low)/(levels - 1))
@@ -355,6 +355,8 @@ class Standardiser(Units):
         event, # the shape of one sample, such as `(5,)` for a table of five columns
     ):
         super().__init__()
+        event = check_type(event, tuple[int, ...], 'event')
+        if not event: raise InputError('event=(); expected the shape of one sample')
         shape = (event[0], *(1 for _ in event[1:]))
         self.positions = math.prod(event[1:])
         self.register_buffer('mean', torch.zeros(shape))
@@ -383,6 +385,11 @@ def fit(self:Standardiser,
 )->Standardiser: # itself
     "Take mean and standard deviation from data. Raises `InputError` for a column that is constant."
     shape, total, squares, n = self.mean.shape, 0, 0, 0
+    if not isinstance(getattr(x, 'dtype', None), torch.dtype) or isinstance(x, Tensor) and x.is_floating_point():
+        check_batch(x)
+    if x.shape[1:2] != shape[:1] or x.ndim != 1 + self.mean.ndim or not len(x):
+        raise InputError(f'x has shape {tuple(x.shape)}; expected (N, {", ".join(map(str, shape))}), '
+                         'or another size along the positions')
     first = x[torch.tensor([0])].double().reshape(len(self.mean), -1)[:, :1]
     for part in x.split(max(1, 2**20//(first.numel()*self.positions))):
         d = part.double().movedim(1, 0).flatten(1) - first
@@ -414,11 +421,17 @@ class NeuralDiffusion(nn.Module):
         x:Tensor, # data, shape `(B, *event)`
     )->Tensor: # of the same shape
         "Data in the units of the model. Raises `InputError` for another precision than the model's."
-        y, own = self.units(x), next(self.parameters(), None)
-        if own is not None and own.dtype != y.dtype:
-            raise InputError(f'x has dtype {y.dtype} and the model has {own.dtype}; expected the same '
-                             f'(x.to({own.dtype}), or model.to({y.dtype}))')
-        return y
+        return self.check_precision(self.units(x))
+
+    def check_precision(self,
+        x:Tensor, # what the model is to compute with, shape `(B, *event)`
+        name:str='x', # how to call it in the message
+    )->Tensor: # `x`, unchanged
+        "Raises `InputError` for another precision than the model's."
+        own = next(self.parameters(), x)
+        if own.dtype == x.dtype: return x
+        raise InputError(f'{name} has dtype {x.dtype} and the model has {own.dtype}; expected the same '
+                         f'({name}.to({own.dtype}), or model.to({x.dtype}))')
 
     def path(self,
         x:Tensor, # data, shape `(B, *event)`

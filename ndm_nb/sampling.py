@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 from .continuous import generative_drift
-from .core import InputError, check_batch, check_whole, choose
+from .core import InputError, as_number, check_batch, check_whole, choose
 from .discrete import sample_ancestral
 from .model import NeuralDiffusion, Trajectory, decode
 from .schedules import NoiseSchedule
@@ -133,7 +133,8 @@ def _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory):
 
 def _start(model, noise, steps, grid):
     "Check what both samplers are given; returns the starting point and the times."
-    return check_batch(noise, 'noise'), time_grid(steps, grid, model.forward_process.schedule, noise)
+    noise = model.check_precision(check_batch(noise, 'noise'), 'noise')
+    return noise, time_grid(steps, grid, model.forward_process.schedule, noise)
 
 def _drift(model, volatility=None):
     r"The function $b(t,z)$ that torchdiffeq sees, with one time for all samples."
@@ -147,7 +148,7 @@ def _drift(model, volatility=None):
 # %% ../nbs/14_sampling.ipynb #a2778964
 def _follow(model, z, times, solver, rtol, atol, callback=None, trajectory=False):
     "Solve the generative ODE along `times`, in either direction; returns the end and the trajectory."
-    if not (rtol >= 0 and atol > 0):
+    if not (as_number(rtol) >= 0 and as_number(atol) > 0):
         raise InputError(f'rtol={rtol}, atol={atol}; expected rtol >= 0 and atol > 0')
     drift, no_kick = _drift(model), lambda i, z: 0
     if solver in _ode_steps: return _walk(_ode_steps[solver], drift, no_kick, z, times, callback, trajectory)
@@ -235,8 +236,8 @@ def sample_sde(
     _check_solver(solver, 'sample_sde')
     z, times = _start(model, noise, steps, grid)
     volatility = model.volatility if volatility is None else volatility
-    if volatility is None:
-        raise InputError('the model has no volatility; '
+    if not callable(volatility):
+        raise InputError(f'the volatility is {volatility!r}; '
                          'expected one, or volatility=..., such as MarkovVolatility(schedule)')
     stds = _kick_stds(solver, volatility, times)
     kick = lambda i, z: stds[i]*torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)

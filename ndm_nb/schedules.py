@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, t_jvp
+from .core import InputError, as_number, check_whole, t_jvp
 
 # %% ../nbs/01_schedules.ipynb #bbec2c11
 class NoiseSchedule(nn.Module):
@@ -70,9 +70,9 @@ class LinearGamma(VariancePreserving):
         return self.gamma_min + (self.gamma_max - self.gamma_min)*t
 
 def _check_gamma(gamma_min, gamma_max):
-    if not gamma_min < gamma_max:
+    if not -math.inf < as_number(gamma_min) < as_number(gamma_max) < math.inf:
         raise InputError(f'gamma_min={gamma_min}, gamma_max={gamma_max}; '
-                         'expected gamma_min < gamma_max, since γ grows from data to noise')
+                         'expected finite gamma_min < gamma_max, since γ grows from data to noise')
     return float(gamma_min), float(gamma_max)
 
 # %% ../nbs/01_schedules.ipynb #2ed89fb5
@@ -103,7 +103,7 @@ class LinearBeta(VariancePreserving):
         beta_0:float=1e-4, # $B_0$, about the variance of the noise at $t=0$
     ):
         super().__init__()
-        if not (beta_0 > 0 and beta_min >= 0 and beta_max >= beta_min):
+        if not (as_number(beta_0) > 0 and as_number(beta_min) >= 0 and as_number(beta_max) >= beta_min):
             raise InputError(f'beta_0={beta_0}, beta_min={beta_min}, beta_max={beta_max}; '
                              'expected beta_0 > 0 and 0 <= beta_min <= beta_max')
         self.beta_min, self.beta_max, self.beta_0 = beta_min, beta_max, beta_0
@@ -122,7 +122,7 @@ class OTSchedule(NoiseSchedule):
         delta:float=0.01, # $\sigma_0$, in [0, 1); with 0 there is no density at $t=0$, and so no bound
     ):
         super().__init__()
-        if not 0 <= delta < 1: raise InputError(f'delta={delta}; expected 0 <= delta < 1')
+        if not 0 <= as_number(delta) < 1: raise InputError(f'delta={delta}; expected 0 <= delta < 1')
         self.delta = delta
 
     def forward(self,
@@ -138,7 +138,7 @@ class GeometricSchedule(NoiseSchedule):
         delta:float=0.01, # $\sigma_0$, in (0, 1)
     ):
         super().__init__()
-        if not 0 < delta < 1: raise InputError(f'delta={delta}; expected 0 < delta < 1')
+        if not 0 < as_number(delta) < 1: raise InputError(f'delta={delta}; expected 0 < delta < 1')
         self.delta = delta
 
     def forward(self,
@@ -159,8 +159,7 @@ class LearnedGamma(VariancePreserving):
     ):
         super().__init__()
         self.gamma_min, self.gamma_max = _check_gamma(gamma_min, gamma_max)
-        if degree < 1: raise InputError(f'degree={degree}; expected at least 1')
-        self.weight = nn.Parameter(torch.zeros(degree))
+        self.weight = nn.Parameter(torch.zeros(check_whole(degree, 'degree')))
 
     def gamma(self,
         t:Tensor, # times in [0, 1], shape `(B,)`

@@ -9,7 +9,7 @@ __all__ = ['time_samplers', 'EvenTimes', 'uniform_time', 'UniformTimes', 'Bucket
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import InputError, Stateful, antithetic_time, bucket, gather_rows, shard_rows
+from .core import InputError, Stateful, antithetic_time, as_number, bucket, check_whole, gather_rows, shard_rows
 
 # %% ../nbs/09_times.ipynb #t1000007
 class EvenTimes(Stateful):
@@ -59,10 +59,8 @@ class BucketTime(EvenTimes):
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
     ):
-        if buckets < 1 or not 0 < uniform <= 1:
-            raise InputError(f'buckets={buckets}, uniform={uniform}; '
-                             'expected at least 1 bucket, 0 < uniform <= 1')
-        self.buckets, self.uniform = buckets, uniform
+        if not 0 < as_number(uniform) <= 1: raise InputError(f'uniform={uniform}; expected 0 < uniform <= 1')
+        self.buckets, self.uniform = check_whole(buckets, 'buckets'), uniform
 
     def weights(self)->Tensor: # positive, shape `(buckets,)`
         "What the density is proportional to, before the uniform share is mixed in."

@@ -212,13 +212,22 @@ class TrainingError(RuntimeError):
 
 def _check_folder(folder):
     "Complain, before there is anything to lose, about a folder that cannot be made or written."
-    folder = Path(folder)
+    folder = Path(check_type(folder, str, 'folder'))
     try:
         above = next(p for p in (folder, *folder.absolute().parents) if p.exists())
         with tempfile.TemporaryFile(dir=above): return folder
     except OSError as e:
         raise InputError(f'folder={str(folder)!r} cannot be written ({e.strerror}); '
                          'expected a folder, or the name of a new one') from None
+
+def _check_device(device):
+    "The device, if there can be numbers on it."
+    try:
+        torch.zeros(1, device=device).item()
+        return torch.device(device)
+    except (RuntimeError, TypeError, AssertionError) as e:
+        problem = str(e).splitlines()[0]
+        raise InputError(f'device={str(device)!r} cannot be used ({problem}); expected cpu, cuda, ...') from None
 
 def _chosen(options, more):
     "The options as an object, with those that were given by name."
@@ -246,11 +255,15 @@ class Trainer:
         device=None, # where to train; where the model is if left out. Several processes have one GPU each
         **more, # options by name, such as `iterations=300`
     ):
+        for given, kind, name in ((model, NeuralDiffusion, 'model'), (options, TrainingOptions|None, 'options')):
+            if not isinstance(given, kind): raise InputError(f'{name}={given!r:.80}; expected {kind}')
         options = _chosen(options, more)
         if not isinstance(bound, BoundEstimator):
             raise InputError(f'bound is a {type(bound).__name__}; '
                              'expected an object that owns what it learns, such as DiscreteBound(10) '
                              'or ContinuousBound(ImportanceTime())')
+        if not (penalty is None or callable(penalty)):
+            raise InputError(f'penalty={penalty!r}; expected a function (model, x) -> nats, or None')
         if options.ramp and penalty is None:
             raise InputError(f'ramp={options.ramp} without a penalty; '
                              'expected one, whose factor it would raise')
@@ -258,7 +271,7 @@ class Trainer:
         self.options = replace(options, precision=options.precision or _launched_precision())
         self.bound, self.penalty, self.train, self.valid = bound, penalty, train, valid
         self.folder = folder and _check_folder(folder)
-        self._prepare(model, device)
+        self._prepare(model, _check_device(device or next(model.parameters()).device))
 
 # %% ../nbs/21_training.ipynb #t2000055
 def _batch(o, samples, processes):
@@ -276,7 +289,6 @@ def _batch(o, samples, processes):
 def _prepare(self:Trainer, model, device):
     "Put the model where it is trained, alone or with other processes, and make what goes with it."
     from accelerate import Accelerator, DistributedDataParallelKwargs
-    device = torch.device(device or next(model.parameters()).device)
     alone = os.environ.get('WORLD_SIZE', '1') == '1'
     o, unused = self.options, DistributedDataParallelKwargs()
     self.accelerator = Accelerator(cpu=not alone and device.type == 'cpu', device_placement=False,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 import torch
 from torch import Tensor, nn
-from .core import InputError, check_like, expand, t_jvp
+from .core import InputError, check_like, check_whole, expand, t_jvp
 
 # %% ../nbs/03_transforms.ipynb #fadb7592
 _all_ = ['t_jvp']        # so that `t_jvp` can be imported from here, too
@@ -80,8 +80,7 @@ def power_basis(
     K:int, # number of basis functions, at least 1
 )->Callable: # a function of times `(B,)` that returns `(B, K)`; it can be pickled
     "$b_k(t) = t^k$ for $k = 1..K$. Raises `InputError` for `K` below 1."
-    if K < 1: raise InputError(f'K={K}; expected at least 1 basis function')
-    return partial(_powers, K=K)
+    return partial(_powers, K=check_whole(K, 'K'))
 
 # %% ../nbs/03_transforms.ipynb #7884fc70
 class SeparableCurve(Curve):

@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import generative_drift
-from .core import InputError, antithetic_time, check_batch, check_time, expand, sum_event
+from .core import InputError, antithetic_time, as_number, check_batch, check_time, check_whole, expand, sum_event
 from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory
 from .model import boundary_terms, decode
 from .sampling import sample_ode
@@ -38,10 +38,13 @@ def curvature_penalty(
 )->Tensor: # squared units of the data, summed over the event, shape `(B,)`
     r"$\|\frac{d}{dt}f(z_t,t)\|^2$ along the generative ODE, at random $z_t$ (NFDM-OT, arXiv 2404.12940)."
     check_batch(x)
-    if not 0 <= margin < .5: raise InputError(f'margin={margin}; expected 0 <= margin < 0.5')
+    _check_margin(margin)
     if t is None: t = margin + (1 - 2*margin)*antithetic_time(len(x), x)
     z = model.path(x)(check_time(t, x)).sample()
     return sum_event(acceleration(model, z, t)**2)
+
+def _check_margin(margin):
+    if not 0 <= as_number(margin) < .5: raise InputError(f'margin={margin}; expected 0 <= margin < 0.5')
 
 # %% ../nbs/16_transport.ipynb #b149b6e8
 def curvature(
@@ -52,8 +55,9 @@ def curvature(
     r"""$\lambda$ times the curvature penalty, or an unbiased estimate of it.
 
     Raises `InputError` for impossible numbers."""
-    if not 0 <= weight < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
-    if not 0 < share <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
+    _check_margin(margin)
+    if not 0 <= as_number(weight) < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
+    if not 0 < as_number(share) <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
     return partial(_weighted_curvature, weight=weight, margin=margin, share=share)
 
 def _weighted_curvature(model, x, weight, margin, share):
@@ -137,9 +141,8 @@ class ConvexTransport(nn.Module):
         spread:float=2., # standard deviation of the centres at the start, units of the data, above 0
     ):
         super().__init__()
-        if centres < 1 or not spread > 0:
-            raise InputError(f'centres={centres}, spread={spread}; '
-                             'expected at least 1 centre and a spread above 0')
+        centres = check_whole(centres, 'centres')
+        if not as_number(spread) > 0: raise InputError(f'spread={spread}; expected a number above 0')
         self.event = tuple(event)
         self.centre = nn.Parameter(spread*torch.randn(centres, math.prod(self.event)))
         # the nearest centre is the heaviest

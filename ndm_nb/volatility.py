@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, antithetic_time, bucket, gather_rows, sum_event, t_jvp
+from .core import InputError, antithetic_time, as_number, bucket, check_batch, check_whole, gather_rows, sum_event, t_jvp
 from .continuous import mismatch
 from .model import NeuralDiffusion, Volatility
 from .schedules import NoiseSchedule
@@ -26,8 +26,8 @@ class MarkovVolatility(Volatility):
         limit:float=math.inf, # the largest $g$, for schedules whose $\dot\gamma$ is infinite at $t=1$
     ):
         super().__init__()
-        if not eta >= 0: raise InputError(f'eta={eta}; expected eta >= 0')
-        if not limit > 0: raise InputError(f'limit={limit}; expected limit > 0')
+        if not as_number(eta) >= 0: raise InputError(f'eta={eta}; expected eta >= 0')
+        if not as_number(limit) > 0: raise InputError(f'limit={limit}; expected limit > 0')
         self.schedule, self.eta, self.limit = schedule, eta, limit
 
     def forward(self,
@@ -46,7 +46,7 @@ class ConstantVolatility(Volatility):
         g:float=1., # at least 0; the bound needs more than 0
     ):
         super().__init__()
-        if not 0 <= g < math.inf: raise InputError(f'g={g}; expected a finite number, at least 0')
+        if not 0 <= as_number(g) < math.inf: raise InputError(f'g={g}; expected a finite number, at least 0')
         self.g = float(g)
 
     def forward(self,
@@ -66,7 +66,7 @@ class LearnedVolatility(Volatility):
         floor:float=.01, # $c$, between 0 and 1: the correction never falls below it
     ):
         super().__init__()
-        if not 0 < floor < 1: raise InputError(f'floor={floor}; expected 0 < floor < 1')
+        if not 0 < as_number(floor) < 1: raise InputError(f'floor={floor}; expected 0 < floor < 1')
         self.base, self.floor = base or ConstantVolatility(1.), floor
         self.net = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
                                  nn.Linear(width, 1))
@@ -91,8 +91,8 @@ class OptimalVolatility(Volatility):
         decay:float=.99, # of the statistics at each update, in (0, 1]; 1 forgets nothing
     ):
         super().__init__()
-        if buckets < 1 or not 0 < decay <= 1:
-            raise InputError(f'buckets={buckets}, decay={decay}; expected at least 1 bucket, 0 < decay <= 1')
+        buckets = check_whole(buckets, 'buckets')
+        if not 0 < as_number(decay) <= 1: raise InputError(f'decay={decay}; expected 0 < decay <= 1')
         self.base, self.decay = base or ConstantVolatility(1.), decay
         self.register_buffer('velocity', torch.zeros(buckets))
         self.register_buffer('score', torch.zeros(buckets))
@@ -131,6 +131,8 @@ def optimal_volatility(
     batch:int=1024, # samples at a time
 )->OptimalVolatility: # at least as good as the model's own in every bucket
     "The best volatility for a trained model, from the mismatches on the given data."
+    check_batch(x)
+    repeats, batch = check_whole(repeats, 'repeats'), check_whole(batch, 'batch')
     best = OptimalVolatility(model.volatility, buckets, decay=1.)
     best.velocity, best.score = best.velocity.to(x), best.score.to(x)
     for part in (part for _ in range(repeats) for part in x.split(batch)):
