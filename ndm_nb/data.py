@@ -214,8 +214,8 @@ def _one_folder(path, size, **how):
     "In random order, and cut into three."
     files = find_images(path)
     order = np.random.default_rng(0).permutation(len(files))
-    if len(files) < 10: raise InputError(f'{path} holds {len(files)} pictures; expected at least 10')
-    images, _ = read_images([files[i] for i in order], size, least=10, **how)
+    images, _ = read_images([files[i] for i in order], size, least=0, **how)
+    if len(images) < 10: raise InputError(f'{path} holds {len(images)} pictures; expected at least 10')
     held = max(2, len(images)//10)
     return Splits(images[2*held:], images[held:2*held], images[:held], levels=256)
 
@@ -223,10 +223,10 @@ def _one_folder(path, size, **how):
 def _three_folders(folders, size, channels=None, **how):
     "Each part from its folder."
     files = {part: find_images(folder) for part, folder in folders.items() if folder}
-    for part, mine in files.items():
-        if len(mine) < 2: raise InputError(f'{folders[part]} holds {len(mine)} pictures; expected at least 2')
     if channels is None: channels = count_channels(chain(*files.values()))
-    parts = {part: read_images(mine, size, channels, **how)[0] for part, mine in files.items()}
+    parts = {part: read_images(mine, size, channels, least=0, **how)[0] for part, mine in files.items()}
+    for part, x in parts.items():
+        if len(x) < 2: raise InputError(f'{folders[part]} holds {len(x)} pictures; expected at least 2')
     return Splits(**all_parts(parts, 'the folder'), levels=256)
 
 # %% ../nbs/08_data.ipynb #d0800013

@@ -196,7 +196,8 @@ def read_images(
     for file in files:
         try: x[len(kept)], small = _read(file, size, channels, ground)
         except InputError as e:
-            if not skip_unreadable: raise
+            if not skip_unreadable:
+                raise InputError(f'{e} (skip_unreadable leaves such pictures out)') from None
             unreadable.append(str(e))
             continue
         kept.append(file)

@@ -385,7 +385,8 @@ def fit(self:Standardiser,
 )->Standardiser: # itself
     "Take mean and standard deviation from data. Raises `InputError` for a column that is constant."
     shape, total, squares, n = self.mean.shape, 0, 0, 0
-    if not isinstance(getattr(x, 'dtype', None), torch.dtype) or isinstance(x, Tensor) and x.is_floating_point():
+    is_array = isinstance(getattr(x, 'dtype', None), torch.dtype)
+    if not is_array or isinstance(x, Tensor) and x.is_floating_point():
         check_batch(x)
     if x.shape[1:2] != shape[:1] or x.ndim != 1 + self.mean.ndim or not len(x):
         raise InputError(f'x has shape {tuple(x.shape)}; expected (N, {", ".join(map(str, shape))}), '

@@ -267,7 +267,7 @@ split_index(9, 'it')                                      | it
 all_parts(dict(valid=x, test=x), 'it')                    | it
 all_parts(dict(train=x, valid=x, test=x.double()), 'it')  | kinds
 all_parts({}, 'it')                                       | it
-read_file('.')                                            | no file
+read_file('.')                                            | is a folder
 read_file(None)                                           | path
 read_file('thesis.txt')                                   | thesis.txt
 read_file('broken.npy')                                   | broken.npy
