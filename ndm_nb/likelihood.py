@@ -64,7 +64,8 @@ def draw_probes(
 def _check_solver(solver, rtol, atol):
     "Raises `InputError` for an unknown solver or impossible tolerances."
     choose(solver, library_solvers(), 'solver')
-    if not (as_number(rtol) > 0 and as_number(atol) > 0): raise InputError(f'rtol={rtol}, atol={atol}; expected numbers above 0')
+    if not (as_number(rtol) > 0 and as_number(atol) > 0):
+        raise InputError(f'rtol={rtol}, atol={atol}; expected numbers above 0')
 
 # %% ../nbs/15_likelihood.ipynb #162527ae
 def log_prob_ode(

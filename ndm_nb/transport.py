@@ -14,7 +14,8 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import generative_drift
-from .core import InputError, antithetic_time, as_number, check_batch, check_time, check_whole, expand, sum_event
+from .core import InputError, antithetic_time, as_number, check_batch
+from .core import check_time, check_whole, expand, sum_event
 from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory
 from .model import boundary_terms, decode
 from .sampling import sample_ode
@@ -56,7 +57,8 @@ def curvature(
 
     Raises `InputError` for impossible numbers."""
     _check_margin(margin)
-    if not 0 <= as_number(weight) < math.inf: raise InputError(f'weight={weight}; expected a finite number, at least 0')
+    if not 0 <= as_number(weight) < math.inf:
+        raise InputError(f'weight={weight}; expected a finite number, at least 0')
     if not 0 < as_number(share) <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
     return partial(_weighted_curvature, weight=weight, margin=margin, share=share)
 
