@@ -85,7 +85,8 @@ def evaluate(
     "The bound on held-out data, term by term. Raises `InputError` for fewer than two samples or no pass."
     size = math.prod(check_data(x))
     repeats = check_whole(repeats, 'repeats')
-    if not isinstance(model, nn.Module): raise InputError(f'model={model!r:.80}; expected a NeuralDiffusion')
+    if not isinstance(model, nn.Module):
+        raise InputError(f'model={model!r:.80}; expected a NeuralDiffusion')
     if (x.shape[0] or 0) < 2: raise InputError(f'x has shape {tuple(x.shape)}; expected at least 2 samples')
     for f, name in ((bound, 'bound'), (penalty or bound, 'penalty')):
         if not callable(f): raise InputError(f'{name}={f!r}; expected a function')

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, Stateful, check_batch, check_like, check_type, check_whole, expand, sum_event
+from .core import InputError, Stateful, check_batch, check_like, check_type
+from .core import check_whole, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule
 
@@ -385,9 +386,8 @@ def fit(self:Standardiser,
 )->Standardiser: # itself
     "Take mean and standard deviation from data. Raises `InputError` for a column that is constant."
     shape, total, squares, n = self.mean.shape, 0, 0, 0
-    is_array = isinstance(getattr(x, 'dtype', None), torch.dtype)
-    if not is_array or isinstance(x, Tensor) and x.is_floating_point():
-        check_batch(x)
+    known = isinstance(getattr(x, 'dtype', None), torch.dtype)
+    if not known or isinstance(x, Tensor) and x.is_floating_point(): check_batch(x)
     if x.shape[1:2] != shape[:1] or x.ndim != 1 + self.mean.ndim or not len(x):
         raise InputError(f'x has shape {tuple(x.shape)}; expected (N, {", ".join(map(str, shape))}), '
                          'or another size along the positions')

@@ -209,8 +209,8 @@ class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
         **options, # for `snapshot_download` of huggingface_hub, such as `revision` or `token`
     )->'BuiltModel': # in `eval` mode
         "The model in a folder or on the hub. Raises `InputError` if there is none, or it cannot be had."
-        here = os.path.isdir(check_type(name, str, 'name'))
-        return load_folder(name if here else _downloaded(str(name), options))[0]
+        name = check_type(name, str, 'name')
+        return load_folder(name if os.path.isdir(name) else _downloaded(name, options))[0]
 
     def save_pretrained(self,
         save_directory, # where to; made if it does not exist

@@ -72,7 +72,7 @@ class LinearGamma(VariancePreserving):
 def _check_gamma(gamma_min, gamma_max):
     if not -math.inf < as_number(gamma_min) < as_number(gamma_max) < math.inf:
         raise InputError(f'gamma_min={gamma_min}, gamma_max={gamma_max}; '
-                         'expected finite gamma_min < gamma_max, since γ grows from data to noise')
+                         'expected gamma_min < gamma_max, since γ grows from data to noise')
     return float(gamma_min), float(gamma_max)
 
 # %% ../nbs/01_schedules.ipynb #2ed89fb5

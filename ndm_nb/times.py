@@ -9,8 +9,8 @@ __all__ = ['time_samplers', 'EvenTimes', 'uniform_time', 'UniformTimes', 'Bucket
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from .core import InputError, Stateful, antithetic_time, as_number, bucket, check_whole, gather_rows
-from .core import shard_rows
+from .core import InputError, Stateful, antithetic_time, as_number, bucket
+from .core import check_whole, gather_rows, shard_rows
 
 # %% ../nbs/09_times.ipynb #t1000007
 class EvenTimes(Stateful):

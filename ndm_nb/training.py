@@ -227,7 +227,8 @@ def _check_device(device):
         return torch.device(device)
     except (RuntimeError, TypeError, AssertionError) as e:
         problem = str(e).splitlines()[0]
-        raise InputError(f'device={str(device)!r} cannot be used ({problem}); expected cpu, cuda') from None
+        raise InputError(f'device={str(device)!r} cannot be used ({problem}); '
+                         'expected cpu, cuda, ...') from None
 
 def _chosen(options, more):
     "The options as an object, with those that were given by name."
@@ -255,8 +256,8 @@ class Trainer:
         device=None, # where to train; where the model is if left out. Several processes have one GPU each
         **more, # options by name, such as `iterations=300`
     ):
-        kinds = dict(model=(model, NeuralDiffusion), options=(options, TrainingOptions|None))
-        for name, (given, kind) in kinds.items():
+        kinds = (model, NeuralDiffusion, 'model'), (options, TrainingOptions|None, 'options')
+        for given, kind, name in kinds:
             if not isinstance(given, kind): raise InputError(f'{name}={given!r:.80}; expected {kind}')
         options = _chosen(options, more)
         if not isinstance(bound, BoundEstimator):

@@ -14,8 +14,8 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import generative_drift
-from .core import InputError, antithetic_time, as_number, check_batch, check_time, check_whole, expand
-from .core import sum_event
+from .core import InputError, antithetic_time, as_number, check_batch
+from .core import check_time, check_whole, expand, sum_event
 from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory
 from .model import boundary_terms, decode
 from .sampling import sample_ode

@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, antithetic_time, as_number, bucket, check_batch, check_whole, gather_rows
-from .core import sum_event, t_jvp
+from .core import InputError, antithetic_time, as_number, bucket
+from .core import check_batch, check_whole, gather_rows, sum_event, t_jvp
 from .continuous import mismatch
 from .model import NeuralDiffusion, Volatility
 from .schedules import NoiseSchedule
