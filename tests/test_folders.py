@@ -72,11 +72,11 @@ def test_odd_names(name, trained, fails):
     fails(sample_main, trained/'points', '--from', name)
 
 @pytest.mark.parametrize('options, message', [
-    ('--out thesis.png', 'thesis.png exists and was not written by ndm_nb'),
-    ('--out photo.png', 'photo.png exists and was not written by ndm_nb'),
-    ('--out album.png --save png', 'album exists and was not written by ndm_nb'),
-    ('--save album.png', 'album exists and was not written by ndm_nb'),
-    ('--save thesis.csv', 'with samples of shape (1, 8, 8); expected it with points or tables'),
+    ('--out thesis.png', 'thesis.png exists, and may be of somebody else'),
+    ('--out photo.png', 'photo.png exists, and may be of somebody else'),
+    ('--out album.png --save png', 'album exists, and may be of somebody else'),
+    ('--save album.png', 'album exists, and may be of somebody else'),
+    ('--save thesis.csv', 'with samples of shape (1, 8, 8) and 17 levels; expected it with points or tables'),
     ('--save thesis.txt', "unknown ending in save 'txt'; expected one of png, npz, npy, csv, pt"),
     ('--device meta', "device 'meta' cannot be used"),
     ('--data1 circles', 'has no effect: it is for a bridge'),
