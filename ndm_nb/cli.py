@@ -297,6 +297,8 @@ class EvalOptions(Options):
     def check(self):
         "Ranges, and which options go together."
         kind = self.kind
+        if self.stats is not None and not self.stats.strip():
+            raise InputError(f'stats={self.stats!r}; expected the name of an .npz file')
         for name, least in dict(repeats=1, probes=0, n=2, reference=2, steps=1).items():
             if getattr(self, name) is not None: check_whole(getattr(self, name), name, least)
         for name, kinds in _uses.items():
