@@ -182,17 +182,20 @@ class Generation:
     def event(self,
         splits:Splits, # as `splits` returns them
     )->tuple: # the shape of what the model makes
+        "The shape of one sample."
         return splits.event
 
     def targets(self,
         x:Tensor, # a part of the splits
     )->Tensor: # what samples should look like, `(N, *event)`
+        "The data themselves."
         return x
 
     def sources(self,
         x:Tensor, # a part of the splits
         n:int, # how many
     )->Tensor|None: # what sampling starts from besides noise, `(n, *event)`; nothing
+        "Nothing: noise is enough."
         return None
 
     def starts(self,
