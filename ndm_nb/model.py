@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
            'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'Units', 'Standardiser', 'NeuralDiffusion', 'Trajectory', 'decode', 'boundary_terms',
-           'BoundEstimator']
+           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'NeuralDiffusion', 'Trajectory', 'decode',
+           'boundary_terms', 'BoundEstimator']
 
 # %% ../nbs/05_model.ipynb #97724184
 import math
@@ -330,6 +330,25 @@ class Volatility(nn.Module):
         score:Tensor, # $\Delta\nabla_z\log q$, that of the scores, shape `(B, *event)`
     ): "What was seen in training: a volatility that keeps statistics adds it to them."
 
+# %% ../nbs/05_model.ipynb #m0500011
+class ReverseVariance(nn.Module):
+    r"$(z_t, s, t) \mapsto \log c$: how much wider than the posterior a reverse step is. Here as wide, $c=1$."
+    def forward(self,
+        z:Tensor, # $z_t$, shape `(B, *event)`
+        s:Tensor, # the earlier times, shape `(B,)`
+        t:Tensor, # the later times, shape `(B,)`
+    )->Tensor: # $\log c$, broadcastable to `z`
+        "The logarithm of the factor of the variance."
+        return z.new_zeros([1]*z.ndim)
+
+    def update(self,
+        z:Tensor, # $z_t$ of this process's part of the batch, shape `(B, *event)`
+        s:Tensor, # the earlier times, shape `(B,)`
+        t:Tensor, # the later times, shape `(B,)`
+        q:Gaussian, # the step with the data
+        p:Gaussian, # the step with the guess, of the width that `forward` gave it
+    ): "What was seen in training: a variance that keeps statistics adds it to them."
+
 # %% ../nbs/05_model.ipynb #u0500002
 class Units(nn.Module):
     "From data to numbers of the size of 1, which a diffusion can work with: here they are that already."
@@ -413,10 +432,12 @@ class NeuralDiffusion(nn.Module):
         volatility:Volatility, # $t \mapsto g(t)$
         decoder:Decoder, # $z_0 \mapsto p(x\mid z_0)$
         units:Units|None=None, # of the data; `Units()`, those of the model, if left out
+        variance:ReverseVariance|None=None, # of a step in discrete time; the posterior's if left out
     ):
         super().__init__()
         self.forward_process, self.predictor = forward_process, predictor
-        self.volatility, self.decoder, self.units = volatility, decoder, units or Units()
+        self.volatility, self.decoder = volatility, decoder
+        self.units, self.variance = units or Units(), variance or ReverseVariance()
 
     def standardised(self,
         x:Tensor, # data, shape `(B, *event)`
