@@ -19,12 +19,14 @@ from torch import Tensor
 from .checkpoints import checkpoint_files, foreign, write_atomically
 from .core import InputError, Options, check_whole, choose
 from .data import plot_samples
-from .presets import BuiltModel, build, load_folder, presets
+from .presets import BuiltModel, build, load_folder, presets, variances
 from .sampling import count_nfe
 from .tasks import DataOptions, Generation, ObjectiveOptions, tasks
 from .training import TrainingOptions, check_seed, mix_seed
 
 # %% ../nbs/26_runs.ipynb #r2400007
+_Variance = Literal[tuple(variances)]
+
 @dataclass
 class ModelOptions(Options):
     "Which model, and how large."
@@ -39,6 +41,7 @@ class ModelOptions(Options):
     gamma:tuple[float, float]=(-7., 4.) # -log SNR at the data end and (vp only) at the noise end
     predictor:str|None=None # what the network predicts: v, noise, data, residual; for a bridge ends, target
     base:str|None=None # the base schedule: vp, ot, geometric; for a bridge brownian
+    variance:_Variance|None=None # of a step: posterior, or better step, pixel (by default), network
 
     def check(self): choose(self.preset, presets, 'preset')
 
@@ -46,9 +49,14 @@ class ModelOptions(Options):
         event, # the shape of one sample
         levels:int|None, # number of grey levels; None for continuous data
         standardise:bool=False, # give it units, to be fitted to the data?
+        steps:int|None=None, # $T$; None for continuous time, where no step has a variance
     )->BuiltModel: # untrained
         "The model. Raises `InputError` for options that do not go together."
         given = {name: value for name, value in asdict(self).items() if value is not None}
+        if steps is None and self.variance not in (None, 'posterior'):
+            raise InputError(f'variance={self.variance!r} with T=inf; expected a number of steps T, '
+                             'since in continuous time there is no step that could be wider')
+        given = dict(variance='pixel' if steps else 'posterior', rows=min(steps or 10, _most_rows)) | given
         return build(event=event, levels=levels, standardise=standardise, **given)
 
     @classmethod
@@ -56,9 +64,12 @@ class ModelOptions(Options):
         config:dict, # the `config` of a model that `build` made
     )->'ModelOptions': # with values in place of defaults
         "The options that a model was built from."
-        of_data = 'event', 'levels', 'standardise'
+        of_data = 'event', 'levels', 'standardise', 'rows'
         own = {name: value for name, value in config.items() if name not in of_data}
+        own = dict(variance='posterior') | own               # earlier versions knew of no other
         return cls.read(own)
+
+_most_rows = 100                          # of a table over time; what is between its rows is interpolated
 
 # %% ../nbs/26_runs.ipynb #r2400010
 @dataclass

@@ -120,7 +120,8 @@ def prepare(
             raise InputError(f'{name}={most} of {n} samples; expected at least 2, for a standard error')
     torch.manual_seed(config.training.seed)
     task = config.task
-    model = config.model.build(task.event(splits), splits.levels, task.standardise(splits))
+    model = config.model.build(task.event(splits), splits.levels, task.standardise(splits),
+                               config.objective.steps)
     if task.standardise(splits): model.units.fit(splits.train)
     trainer = Trainer(model, task.bound(), splits.train, splits.valid[:config.data.valid], config.training,
                       penalty=task.penalty(model), folder=unfinished(folder), device=device)
