@@ -204,6 +204,7 @@ class Experiment:
         record = self.load(**options) if path.exists() else {}
         agree(record, call(self.settings, options), path)
         torch.set_num_threads(self.threads)
+        self.processes = options.get('processes', self.processes)
         for fact in self.facts:
             if fact.__name__ in record: continue
             record[fact.__name__] = call(fact, options)

@@ -1,0 +1,195 @@
+"""Does learning the forward process pay? At equal iterations, equal seconds and equal parameters; any number of steps.
+
+    python nbs/experiments/equal_compute.py                      # the digits: hours; it goes on where it stopped
+    python nbs/experiments/equal_compute.py --data checkerboard  # points in the plane
+    python nbs/experiments/equal_compute.py --costs              # only the costs of a step and of sampling
+    python nbs/experiments/equal_compute.py --show               # the tables from the committed results
+
+Every model, with every variance of its steps, for T = 2, 4, 10, 50 and in continuous time. All have the same
+predictor network, data, noise and settings. `wide` is an ordinary diffusion with as many parameters as the
+NDM. Seconds are not taken from a clock while several runs share a machine: the costs of a training step are
+measured first, in turns in one quiet process, and at equal seconds each model gets as many iterations as fit
+into the time of the yardstick, an NDM with a variance for each pixel.
+
+Samples are judged by the Fréchet distance of the features of a small classifier (digits) or by the sliced
+Wasserstein distance (points), from the data that nothing was trained on.
+"""
+import os, time
+from functools import cache, partial
+from itertools import product
+from typing import NamedTuple
+import torch
+from torch import nn
+from ndm_nb.core import repeatable
+from ndm_nb.data import dataset
+from ndm_nb.discrete import sample_ancestral
+from ndm_nb.evaluation import bound_for, evaluate
+from ndm_nb.metrics import Statistics, fid, sliced_wasserstein
+from ndm_nb.model import ReverseVariance
+from ndm_nb.presets import build
+from ndm_nb.sampling import sample_ode
+from ndm_nb.training import Trainer
+from harness import Experiment, markdown, origin, parameters, pm
+
+class Suite(NamedTuple):
+    "A data set, and how models are trained on it."
+    options:dict # of `build`, for all models
+    wide:int # width of an ordinary diffusion with as many parameters as the NDM
+    training:dict # of `Trainer`, at equal iterations
+
+suites = dict(
+    digits       = Suite(dict(predictor='noise'), 316, dict(iterations=2500)),
+    checkerboard = Suite(dict(predictor='noise', width=128, gamma=(-10., 5.)), 158,
+                         dict(iterations=1500, batch=256)))
+models = {'ddpm': 'ddpm', 'ddpm, wide': 'ddpm', 'vdm': 'vdm', 'ndm': 'ndm', 'nfdm': 'nfdm'}
+yardstick, variances = ('ndm', 'pixel'), ('posterior', 'step', 'pixel', 'network')
+rounds, sampled = 5, 2000
+equal = Experiment('equal_{data}', key=('model', 'variance', 'T', 'equal', 'seed'))
+
+def make(data, model, variance, T, seed=0, splits=None, **options):
+    "A trainer, with the model it trains."
+    suite, splits = suites[data], splits or dataset(data)
+    width = dict(width=suite.wide) if 'wide' in model else {}
+    torch.manual_seed(seed)
+    net = build(models[model], splits.event, splits.levels, variance=variance, rows=T or 1, **suite.options | width)
+    return Trainer(net, bound_for(T), splits.train, splits.valid, seed=seed, **suite.training | options)
+
+def kinds():
+    "Models and variances; in continuous time there is no variance to choose."
+    for model, variance in product(models, variances):
+        if model != 'vdm': yield model, variance, 10
+    for model in models: yield model, 'posterior', None
+
+def key(model, variance, T): return f'{model}, {variance}' if T else f'{model}, continuous'
+
+@equal.fact
+def cost(data):
+    "Of a training step, in units of `ddpm` with the variance of the posterior; all in turns, the best counts."
+    splits, best = dataset(data), {}
+    splits = splits._replace(valid=splits.valid[:2])
+    for _ in range(rounds):
+        for kind in kinds():
+            trainer = make(data, *kind, splits=splits, iterations=30, every=30)
+            start = time.perf_counter()
+            trainer.fit(progress=False)
+            seconds = time.perf_counter() - start
+            best[key(*kind)] = min(best.get(key(*kind), seconds), seconds)
+    return {name: round(seconds/best['ddpm, posterior'], 3) for name, seconds in best.items()}
+
+@equal.fact
+def sampling_cost(data):
+    "Of ten ancestral steps for 1000 samples, in the same units."
+    best, noise = {}, torch.randn(1000, *dataset(data).event)
+    nets = {kind: make(data, *kind).model for kind in kinds() if kind[2]}
+    for _, (kind, net) in product(range(rounds), nets.items()):
+        start = time.perf_counter()
+        sample_ancestral(net, noise, 10)
+        seconds = time.perf_counter() - start
+        best[key(*kind)] = min(best.get(key(*kind), seconds), seconds)
+    return {name: round(seconds/best['ddpm, posterior'], 3) for name, seconds in best.items()}
+
+@equal.override
+def jobs(data, models, variances, Ts, seeds, costs, record):
+    "At equal iterations all, at equal seconds as many iterations as fit into those of the yardstick."
+    n, step = suites[data].training['iterations'], record['cost']
+    for seed, T, model, variance in product(seeds, Ts, models, variances):
+        if costs or model == 'vdm' and T or variance != ('posterior' if T is None else variance): continue
+        job = dict(model=model, variance=variance, T=T, seed=seed)
+        fitting = round(n*step[key(*yardstick, 10)]/step[key(model, variance, T)])
+        yield job | dict(equal='iterations', iterations=n)
+        if (model, variance) != yardstick or T is None:
+            yield job | dict(equal='seconds', iterations=fitting)
+
+@cache
+def reader():
+    "A small classifier of the digits without its last layer, and the share of the test images that it reads."
+    from sklearn.datasets import load_digits
+    images, labels = load_digits(return_X_y=True)
+    x, y = torch.from_numpy(images).float()/8 - 1, torch.from_numpy(labels)
+    test = {image.numpy().tobytes() for image in dataset('digits').test.flatten(1)}
+    held = torch.tensor([image.numpy().tobytes() in test for image in x])
+    with repeatable(0, 'cpu'):
+        net = nn.Sequential(nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 32), nn.SiLU(), nn.Linear(32, 10))
+        optimiser = torch.optim.Adam(net.parameters(), lr=.01, weight_decay=1e-4)
+        for _ in range(300):
+            loss = nn.functional.cross_entropy(net(x[~held]), y[~held])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    net.requires_grad_(False)
+    return net[:-1], (net(x[held]).argmax(1) == y[held]).double().mean().item()
+
+def distance(data, x, y):
+    "Of samples from data."
+    if data != 'digits':
+        return sliced_wasserstein(x, y, generator=torch.Generator().manual_seed(0)).item()
+    net, _ = reader()
+    return fid(*(Statistics.of(net(part.clamp(-1, 1).flatten(1))) for part in (x, y))).item()
+
+@equal.fact
+def floor(data):
+    "The distance of training data from held-out data: what perfect samples would reach."
+    splits = dataset(data)
+    return distance(data, splits.train[:sampled], held_out(splits))
+
+@equal.fact
+def accuracy(data): return reader()[1] if data == 'digits' else None
+
+def held_out(splits): return torch.cat([splits.valid, splits.test])
+
+def few_steps(model, noise, steps, distance):
+    "Distances of samples, by sampler and number of evaluations: the same noise for all."
+    found, own = {}, model.variance
+    def judge(name, n, sample): found[f'{name}, {n}'] = distance(torch.cat([sample(part) for part in noise.split(500)]))
+    for n in steps:
+        judge('ancestral', n, lambda noise: sample_ancestral(model, noise, n).cpu())
+        model.variance = ReverseVariance()
+        judge('ancestral, c = 1', n, lambda noise: sample_ancestral(model, noise, n).cpu())
+        model.variance = own
+        judge('DDIM', n, lambda noise: sample_ancestral(model, noise, n, eta=0).cpu())
+        if n > 2: judge('Heun', n, lambda noise: sample_ode(model, noise, n//2, solver='heun').cpu())
+    return found
+
+@equal.measure
+def run(data, model, variance, T, seed, iterations):
+    "Train one model; its held-out metrics, and how far its samples are from the data."
+    splits = dataset(data)
+    trainer = make(data, model, variance, T, seed, splits, iterations=iterations)
+    history = trainer.fit(progress=False)
+    figures = evaluate(trainer.model, trainer.bound, splits.test)
+    torch.manual_seed(1000 + seed)
+    noise, real = torch.randn(sampled, *splits.event), held_out(splits)
+    found = few_steps(trainer.model, noise, (T,) if T else (2, 4, 10, 50), lambda x: distance(data, x, real))
+    return figures | dict(valid=trainer.best, iterations=iterations, seconds=history[-1]['seconds'],
+                          parameters=parameters(trainer.model),
+                          distances=found)
+
+def steps_name(T): return 'continuous' if T is None else f'T = {T}'
+
+def at_equal(runs, model, variance, how):
+    "The runs of a model; those of the yardstick belong to both."
+    mine = runs.of(model=model, variance=variance)
+    if (model, variance) == yardstick: return mine.of(equal='iterations')
+    return mine.of(equal=how)
+
+@equal.table
+def table(record, how='iterations', show='total'):
+    "A row for each model and variance, a column for each number of steps: held-out bits/dim."
+    for model, variance in product(models, variances):
+        row = dict(model=model, variance=variance)
+        for T, runs in record['runs'].by('T').items():
+            mine = at_equal(runs, model, variance, how)
+            if mine: row[steps_name(T)] = mine.pm(show)
+        if len(row) == 2: continue
+        costs = [record['cost'].get(key(model, variance, T)) for T in (10, None)]
+        yield row | {'a step costs': f'{next(filter(None, costs)):.2f}'}
+
+@equal.override
+def report(record):
+    "At equal iterations and at equal seconds."
+    yield f"{origin(record)}; floor of the distance {record['floor']:.3f}"
+    for how in ('iterations', 'seconds'): yield f'At equal {how}\n\n{table(record, how)}'
+
+if __name__ == '__main__':
+    equal.main(data=suites, models=tuple(models), variances=variances, Ts=(10, 2, 4, 50, None), seeds=(0, 1, 2),
+               costs=False, processes=os.cpu_count())
