@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, IterableDataset
 from .checkpoints import checkpoint_files, load_state, save_checkpoint
 from .core import InputError, Options, check_batch, check_type, check_whole, choose, expand, shard
-from .core import unknown_name
+from .core import remembering, unknown_name
 from .data import as_float
 from .evaluation import as_input, bound_terms, check_data, evaluate
 from .model import Bound, BoundEstimator, NeuralDiffusion
@@ -99,7 +99,7 @@ class BoundModule(nn.Module):
         x:Tensor, # data, shape `(B, *event)`
     )->dict: # name to bits/dim, each of shape `(B,)`
         "What the loss consists of, for each sample."
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half), remembering():
             return bound_terms(self.model, self.bound, x, self.penalty)
 
 # %% ../nbs/22_training.ipynb #b6ae44fe
