@@ -50,15 +50,15 @@ class VariancePreserving(NoiseSchedule):
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
         r"The square roots of $\operatorname{sigmoid}(-\gamma_t)$ and $\operatorname{sigmoid}(\gamma_t)$."
-        gamma = self.gamma(t)
-        return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
+        def alpha(): return torch.sigmoid(-self.gamma(t)).sqrt()
+        def sigma(): return torch.sigmoid(self.gamma(t)).sqrt()
+        return remembered(self, 'alpha', t, alpha), remembered(self, 'sigma', t, sigma)
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
         r"$\dot\alpha = -\frac12\alpha\sigma^2\dot\gamma$ and $\dot\sigma = \frac12\sigma\alpha^2\dot\gamma$, beside the values."
-        gamma, d_gamma = self.gamma_flow(t)
-        alpha, sigma = torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
+        (alpha, sigma), (_, d_gamma) = self(t), self.gamma_flow(t)
         rate = alpha*sigma*d_gamma/2
         return (alpha, sigma), (-sigma*rate, alpha*rate)
 
