@@ -9,7 +9,8 @@ __all__ = ['TimeFeatures', 'SiLU', 'LayerNorm', 'ResidualBlock', 'time_embedding
 import math
 import torch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_time
+from torch.nn import functional as F
+from .core import InputError, check_batch, check_time, may_fuse
 
 # %% ../nbs/02_networks.ipynb #ac4d6319
 class TimeFeatures(nn.Module):
@@ -30,20 +31,21 @@ class TimeFeatures(nn.Module):
 
 # %% ../nbs/02_networks.ipynb #82a6cdba
 class SiLU(nn.Module):
-    r"""$u\operatorname{sigmoid}(u)$, in elementary operations.
+    r"""$u\operatorname{sigmoid}(u)$; inside a forward-mode derivative, in elementary operations.
 
-    They can be differentiated forward and backward any number of times."""
+    It can be differentiated forward and backward any number of times."""
     def forward(self,
         u:Tensor, # any shape
     )->Tensor: # of the same shape
         r"$u\operatorname{sigmoid}(u)$."
-        return u * torch.sigmoid(u)
+        return F.silu(u) if may_fuse() else u * torch.sigmoid(u)
 
 # %% ../nbs/02_networks.ipynb #d1ab45f8
 class LayerNorm(nn.Module):
-    """Layer normalisation over the last dimension, in elementary operations.
+    """Layer normalisation over the last dimension, in at least float32.
 
-    They can be differentiated forward and backward any number of times."""
+    Inside a forward-mode derivative it is computed in elementary operations, so that it can be differentiated
+    forward and backward any number of times."""
     def __init__(self,
         width:int, # size of the last dimension
         eps:float=1e-5, # added to the variance, above 0
@@ -54,8 +56,10 @@ class LayerNorm(nn.Module):
 
     def forward(self,
         u:Tensor, # shape `(..., width)`
-    )->Tensor: # of the same shape
+    )->Tensor: # of the same shape, in float32 or wider
         "Subtract the mean, divide by the spread, then scale and shift by what was learned."
+        u = u.to(torch.promote_types(u.dtype, self.weight.dtype))
+        if may_fuse(): return F.layer_norm(u, self.weight.shape, self.weight, self.bias, self.eps)
         u = u - u.mean(-1, keepdim=True)
         return u * (u.square().mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight + self.bias
 

@@ -31,24 +31,30 @@ from .volatility import ConstantVolatility, LearnedVolatility, MarkovVolatility
 # %% ../nbs/24_presets.ipynb #p2200001
 class Network(NamedTuple):
     "A kind of network: a row of `networks`."
-    make:Callable # `(event, outputs, time, narrow, width, depth, ...)` to a network, `narrow` times narrower,
-    # rounded down to a width that it can have
+    make:Callable # `(event, outputs, time, width, depth, ...)` to a network
     width:int # of its layers, unless told otherwise
     depth:int # number of its residual blocks, unless told otherwise
     options:tuple=() # names of what else it can be told
     multiple:int=1 # its width is a multiple of this
     least_depth:int=0 # the smallest depth that it can have
+    coarse:bool=False # can it work on coarse pixels?
 
-def _mlp(event, outputs=None, time=True, narrow=1, *, width, depth):
-    return MLP(event, outputs, max(width//narrow, 2), depth if narrow == 1 else 1, time)
+    def narrower(self,
+        width:int, # a width that it can have
+        times:int, # by how much to divide it
+    )->int: # rounded down to a width that it can have
+        return max(width//times//self.multiple*self.multiple, self.multiple, 2)
 
-def _unet(event, outputs=None, time=True, narrow=1, *, width, depth, **options):
-    width, blocks = max(width//narrow//4*4, 4), depth if narrow == 1 else 1
-    return UNet(event, outputs, width, blocks=blocks, time=time, **options)
+def _mlp(event, outputs=None, time=True, *, width, depth): return MLP(event, outputs, width, depth, time)
+
+def _unet(event, outputs=None, time=True, *, width, depth, coarse=1, multipliers=(1, 2, 2), **options):
+    "With coarse pixels there is no full resolution, no feature of single grey levels, and no attention."
+    if coarse > 1: multipliers, options = multipliers[1:] or multipliers, dict(fourier=(), attention=())
+    return UNet(event, outputs, width, multipliers, depth, time=time, coarse=coarse, **options)
 
 networks = dict(
     mlp  = Network(_mlp, 256, 3),
-    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1))
+    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1, coarse=True))
 
 # %% ../nbs/24_presets.ipynb #p2200003
 class Base(NamedTuple):
@@ -106,7 +112,7 @@ def _nfdm_flow(schedule, event, terms, net):
 def _brownian_bridge(schedule, event, terms, net): return AffineBridge(schedule)
 
 def _bridge(schedule, event, terms, net):
-    return AffineBridge(schedule, net(_beside(event), terms, time=False, narrow=2), terms)
+    return AffineBridge(schedule, net(_beside(event), terms, time=False), terms)
 
 def _bridge_flow(schedule, event, terms, net):
     coupling = CouplingFlow(net(_beside(event, 3), narrow=2) for _ in range(2))
@@ -128,12 +134,13 @@ class Preset(NamedTuple):
     predictor:str='v' # name of its predictor
     learned_gamma:bool=False # is the schedule learned between its ends?
     learned_volatility:bool=False # is the volatility of the base corrected by a network?
+    coarse:int=2 # $F$ and flows work on squares of so many by so many pixels, unless told otherwise
     steps:int|None=None # $T$ unless told otherwise; None for continuous time
     penalty:dict={} # options of the objective, unless told otherwise
     rival:str|None='ddpm' # the preset that it is compared with, unless told otherwise; None for none
     task:str='generation' # a name in `ndm_nb.tasks.tasks`
 
-_a_bridge = partial(Preset, base='brownian', predictor='ends', rival=None, task='translation')
+_a_bridge = partial(Preset, base='brownian', predictor='ends', rival=None, task='translation', coarse=1)
 
 presets = dict(
     ddpm            = Preset(_linear, 'fixed forward process', steps=10),
@@ -154,8 +161,9 @@ presets = dict(
 
 # %% ../nbs/24_presets.ipynb #p2200012
 # the smallest and the largest number that an option can be
-_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), terms=(1, 1000), rows=(1, 1000), multipliers=(1, 1024),
-               attention=(1, 2**16), fourier=(0, 23))       # beyond 2^23 a float32 has no fraction left
+_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000),
+               multipliers=(1, 1024), attention=(1, 2**16), rows=(1, 1000),
+               fourier=(0, 23))                              # beyond 2^23 a float32 has no fraction left
 _largest_event = 2**26 # numbers in a sample
 _largest_gamma = 88. # e^88 is about the largest float32
 
@@ -194,16 +202,16 @@ def _for(task, table): return {name: row for name, row in table.items() if row.t
 # %% ../nbs/24_presets.ipynb #88a46388
 def _within_memory(make, sizes):
     "As `make`, for networks for which there is room. Raises `InputError` for any other."
-    def made(event, outputs=None, time=True, narrow=1):
+    def made(event, outputs=None, time=True):
         "A network that is counted first."
         free = psutil.virtual_memory().available
-        with torch.device('meta'): shapes = make(event, outputs, time=False, narrow=narrow, **sizes)
+        with torch.device('meta'): shapes = make(event, outputs, time=False, **sizes)
         size = sum(p.nbytes for p in shapes.parameters())
         if size > free and torch.get_default_device().type == 'cpu':
             told = ', '.join(f'{name}={value}' for name, value in dict(event=event, **sizes).items())
             raise InputError(f'{told}; expected a network that fits into {free/2**30:.1f} GiB of memory, '
                              f'and this one has {size/2**30:,.1f} GiB')
-        return make(event, outputs, time, narrow, **sizes)
+        return make(event, outputs, time, **sizes)
     return made
 
 # %% ../nbs/24_presets.ipynb #p2200014
@@ -264,6 +272,9 @@ def build(
     standardise:bool=False, # give it a `Standardiser`, whose `fit` takes the units from training data?
     variance:str='posterior', # of a step in discrete time: a name in `variances`
     rows:int=10, # of the table of the variance, if it has one: best the number of steps
+    transform_width:int|None=None, # as `width`, of the networks of $F$; by default half of it
+    transform_depth:int|None=None, # as `depth`, of the networks of $F$; by default 1
+    transform_coarse:int|None=None, # `coarse` of the `UNet`s of $F$ and flows; by default 2 where it fits
     **options, # of the networks: `multipliers`, `attention`, `fourier` of `UNet`
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
@@ -278,8 +289,12 @@ def build(
     sizes = _network_sizes(network, width, depth, options)
     event, gamma = _checked_event(event), _checked_gamma(gamma, ground.below_one, base)
     terms, levels = _checked(terms, 'terms'), None if levels is None else _checked(levels, 'levels')
-    net = _within_memory(kind.make, sizes)
-    first = net(*guess.network(event))           # made first: it starts the same whatever the forward process
+    inner = _transform_sizes(row, network, sizes, event, transform_width, transform_depth, transform_coarse)
+    def net(event, outputs=None, time=True, narrow=None):
+        "A network of the size of F, or one that is so many times narrower than the predictor."
+        size = inner if narrow is None else inner | dict(width=kind.narrower(sizes['width'], narrow), depth=1)
+        return _within_memory(kind.make, size)(event, outputs, time)
+    first = _within_memory(kind.make, sizes)(*guess.network(event))           # made first: it starts the same whatever the forward process
     schedule = (ground.learned if row.learned_gamma else ground.schedule)(*gamma)
     forward_process, volatility = row.process(schedule, event, terms, net), ground.volatility(schedule)
     if row.learned_volatility: volatility = LearnedVolatility(volatility)
@@ -296,7 +311,26 @@ def build(
     model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), terms=terms,
                         predictor=predictor, base=base, network=network, standardise=standardise,
                         variance=variance, rows=rows, **sizes)
+    model.config |= {f'transform_{name}': inner[name] for name in _of_transform if name in inner}
     return model
+
+_of_transform = 'width', 'depth', 'coarse'
+
+def _transform_sizes(row, network, sizes, event, width, depth, coarse):
+    "The sizes of the networks of F. Raises `InputError` for what cannot be."
+    kind = networks[network]
+    width = kind.narrower(sizes['width'], 2) if width is None else width
+    try: inner = sizes | _network_sizes(network, width, 1 if depth is None else depth, {})
+    except InputError as e: raise InputError(f'transform_{e}') from None
+    if not kind.coarse:
+        if coarse in (None, 1): return inner
+        raise InputError(f'transform_coarse={coarse} with network={network!r}; expected it with unet')
+    if coarse is not None: return inner | dict(coarse=_checked(coarse, 'coarse', 'transform_coarse'))
+    def fits(coarse):
+        "Can the sides be divided?"
+        levels = len(sizes.get('multipliers', (1, 2, 2)))
+        return len(event) == 3 and not any(n % (coarse*2**max(levels - 2, 0)) for n in event[1:])
+    return inner | dict(coarse=row.coarse if fits(row.coarse) else 1)
 
 def _network_sizes(network, width, depth, options):
     "Width, depth and options of a kind of network. Raises `InputError` for what it cannot have."
@@ -322,11 +356,19 @@ def load_folder(
 )->tuple: # `(model, config)`, the model on the CPU, in `eval` mode
     "A model and its configuration. Raises `InputError` if the folder does not hold them."
     config = read_config(folder)
-    try: model = build(**config['model'])
+    try: model = build(**_with_transform(config['model']))
     except (InputError, TypeError) as e:
         raise InputError(f'{folder}/config.json is not a configuration of a model: {e}') from None
     read_weights(folder, model)
     return model.eval(), config
+
+def _with_transform(config):
+    "The configuration, with what one of before F had a size of its own leaves out: it was the predictor's."
+    row = presets.get(config.get('preset'))
+    known = 'transform_width' in config or 'width' not in config
+    if known or not row or row.task != 'generation': return config              # in a bridge it was the default
+    size = dict(transform_width=config['width'], transform_depth=config.get('depth'))
+    return config | size | (dict(transform_coarse=1) if config.get('network') == 'unet' else {})
 
 # %% ../nbs/24_presets.ipynb #9a1b08dc
 _large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), attention=(16,), fourier=(7, 8),

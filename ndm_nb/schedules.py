@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['NoiseSchedule', 'VariancePreserving', 'LinearGamma', 'CosineGamma', 'LinearBeta', 'OTSchedule', 'GeometricSchedule',
-           'LearnedGamma']
+           'bernstein', 'LearnedGamma']
 
 # %% ../nbs/01_schedules.ipynb #ad17af08
 import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, as_number, check_whole, t_jvp
+from .core import InputError, as_number, check_whole, remembered, t_jvp
 
 # %% ../nbs/01_schedules.ipynb #bbec2c11
 class NoiseSchedule(nn.Module):
@@ -37,6 +37,12 @@ class NoiseSchedule(nn.Module):
         r"$(\alpha_t, \sigma_t)$ and their time derivatives."
         return t_jvp(self.forward, t)
 
+    def gamma_flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
+        r"$\gamma_t$ and its time derivative."
+        return t_jvp(self.gamma, t)
+
 # %% ../nbs/01_schedules.ipynb #1711a5e9
 class VariancePreserving(NoiseSchedule):
     r"$\alpha_t^2 + \sigma_t^2 = 1$. A subclass defines `gamma`."
@@ -44,8 +50,17 @@ class VariancePreserving(NoiseSchedule):
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
         r"The square roots of $\operatorname{sigmoid}(-\gamma_t)$ and $\operatorname{sigmoid}(\gamma_t)$."
-        gamma = self.gamma(t)
-        return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
+        def alpha(): return torch.sigmoid(-self.gamma(t)).sqrt()
+        def sigma(): return torch.sigmoid(self.gamma(t)).sqrt()
+        return remembered(self, 'alpha', t, alpha), remembered(self, 'sigma', t, sigma)
+
+    def flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
+        r"$\dot\alpha = -\frac12\alpha\sigma^2\dot\gamma$ and $\dot\sigma = \frac12\sigma\alpha^2\dot\gamma$, beside the values."
+        (alpha, sigma), (_, d_gamma) = self(t), self.gamma_flow(t)
+        rate = alpha*sigma*d_gamma/2
+        return (alpha, sigma), (-sigma*rate, alpha*rate)
 
     def gamma(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
@@ -68,6 +83,12 @@ class LinearGamma(VariancePreserving):
     )->Tensor: # $\gamma_t$, shape `(B,)`
         "A straight line."
         return self.gamma_min + (self.gamma_max - self.gamma_min)*t
+
+    def gamma_flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
+        "The line and its slope."
+        return self.gamma(t), torch.full_like(t, self.gamma_max - self.gamma_min)
 
 def _check_gamma(gamma_min, gamma_max):
     if not -math.inf < as_number(gamma_min) < as_number(gamma_max) < math.inf:
@@ -131,6 +152,19 @@ class OTSchedule(NoiseSchedule):
         r"$1-t$ and $t + (1-t)\delta$."
         return 1 - t, t + (1 - t)*self.delta
 
+    def flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
+        r"The lines and their slopes, $-1$ and $1-\delta$."
+        return self(t), (torch.full_like(t, -1.), torch.full_like(t, 1 - self.delta))
+
+    def gamma_flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
+        r"$\gamma_t$ and $\dot\gamma_t = 2\big(\frac{1-\delta}{\sigma_t} + \frac1{\alpha_t}\big)$."
+        alpha, sigma = self(t)
+        return 2*(sigma.log() - alpha.log()), 2*((1 - self.delta)/sigma + 1/alpha)
+
 # %% ../nbs/01_schedules.ipynb #68010280
 class GeometricSchedule(NoiseSchedule):
     r"$\alpha_t = 1-t$, $\sigma_t = \delta^{1-t}$: equal factors in equal times (NFDM, arXiv 2404.12940)."
@@ -147,7 +181,32 @@ class GeometricSchedule(NoiseSchedule):
         r"$1-t$ and $\delta^{1-t}$."
         return 1 - t, torch.exp((1 - t)*math.log(self.delta))
 
+    def flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
+        r"The same with $\dot\alpha = -1$ and $\dot\sigma = -\sigma\log\delta$."
+        alpha, sigma = self(t)
+        return (alpha, sigma), (torch.full_like(t, -1.), -math.log(self.delta)*sigma)
+
+    def gamma_flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
+        r"$\gamma_t$ and $\dot\gamma_t = 2\big(\frac1{\alpha_t} - \log\delta\big)$."
+        return self.gamma(t), 2/(1 - t) - 2*math.log(self.delta)
+
 # %% ../nbs/01_schedules.ipynb #565be984
+def bernstein(
+    t:Tensor, # in [0, 1], shape `(B,)`
+    n:int, # degree, at least 0
+)->Tensor: # $\binom nk t^k(1-t)^{n-k}$ for $k = 0..n$, shape `(B, n + 1)`
+    "The polynomials of degree `n` that add up to 1."
+    rising, falling, rest = [torch.ones_like(t)], [torch.ones_like(t)], 1 - t
+    for _ in range(n):
+        rising.append(rising[-1]*t)
+        falling.append(falling[-1]*rest)
+    number = t.new_tensor([math.comb(n, k) for k in range(n + 1)])
+    return torch.stack(rising, -1)*torch.stack(falling[::-1], -1)*number
+
 class LearnedGamma(VariancePreserving):
     r"""A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear.
 
@@ -161,12 +220,25 @@ class LearnedGamma(VariancePreserving):
         self.gamma_min, self.gamma_max = _check_gamma(gamma_min, gamma_max)
         self.weight = nn.Parameter(torch.zeros(check_whole(degree, 'degree')))
 
+    def coefficients(self)->Tensor: # $c_0..c_n$, from 0 to 1, increasing
+        "The learned coefficients."
+        def compute():
+            c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
+            return c / c[-1]                                 # c_0 = 0 and c_n = 1 exactly
+        return remembered(self, 'coefficients', self.weight, compute)
+
     def gamma(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $\gamma_t$, shape `(B,)`
-        "The polynomial, by de Casteljau's algorithm."
-        c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
-        c = c / c[-1]                                        # c_0 = 0 and c_n = 1 exactly
-        t = t[..., None]
-        while c.shape[-1] > 1: c = c[..., :-1]*(1 - t) + c[..., 1:]*t
-        return self.gamma_min + (self.gamma_max - self.gamma_min)*c[..., 0]
+        "The polynomial."
+        def compute(): return self.gamma_min + self._sum(t, self.coefficients())
+        return remembered(self, 'gamma', t, compute)
+
+    def gamma_flow(self,
+        t:Tensor, # times in [0, 1], shape `(B,)`
+    )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
+        "The polynomial and its derivative."
+        def compute(): return len(self.weight)*self._sum(t, self.coefficients().diff())
+        return self.gamma(t), remembered(self, 'd_gamma', t, compute)
+
+    def _sum(self, t, c): return (self.gamma_max - self.gamma_min)*(bernstein(t, len(c) - 1) @ c)

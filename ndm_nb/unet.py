@@ -11,14 +11,15 @@ import math
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_time, expand, t_jvp
+from torch.nn import functional as F
+from .core import InputError, check_batch, check_time, expand, may_fuse, t_jvp
 from .networks import SiLU, embed_time, time_embedding
 
 # %% ../nbs/19_unet.ipynb #d37430b4
 class AdaptiveGroupNorm(nn.Module):
-    """Group normalisation, written out, then a scale and a shift that depend on the time.
+    """Group normalisation, then a scale and a shift that depend on the time.
 
-    It starts as plain group normalisation."""
+    It starts as plain group normalisation. Inside a forward-mode derivative it is written out."""
     def __init__(self,
         channels:int, # number of channels, a multiple of 4
         time_size:int=0, # size of the embedded time; 0 for a layer that does not see the time
@@ -37,17 +38,27 @@ class AdaptiveGroupNorm(nn.Module):
         features:Tensor|None=None, # the embedded time, shape `(B, time_size)`
     )->Tensor: # of the same shape, in float32 or wider
         "Subtract the mean, divide by the spread, scale and shift by what was learned, then by the time."
-        u = h.to(torch.promote_types(h.dtype, torch.float32)).unflatten(1, (self.groups, -1))
-        u = u - u.mean((2, 3, 4), keepdim=True)
-        u = (u * (u.square().mean((2, 3, 4), keepdim=True) + self.eps).rsqrt()).flatten(1, 2)
-        u = u*expand(self.weight[None], u[:1]) + expand(self.bias[None], u[:1])
+        u = h.to(torch.promote_types(h.dtype, torch.float32))
+        if may_fuse(): u = F.group_norm(u, self.groups, self.weight, self.bias, self.eps)
+        else: u = self.by_hand(u)
         if self.time is None: return u
         scale, shift = expand(self.time(features), u).chunk(2, 1)
-        return u*(1 + scale) + shift
+        return torch.addcmul(shift, u, 1 + scale)
+
+    def by_hand(self,
+        u:Tensor, # hidden images, shape `(B, channels, H, W)`
+    )->Tensor: # of the same shape
+        "Group normalisation in elementary operations."
+        u = u.unflatten(1, (self.groups, -1))
+        u = u - u.mean((2, 3, 4), keepdim=True)
+        u = (u * (u.square().mean((2, 3, 4), keepdim=True) + self.eps).rsqrt()).flatten(1, 2)
+        return u*expand(self.weight[None], u[:1]) + expand(self.bias[None], u[:1])
 
 # %% ../nbs/19_unet.ipynb #7372c435
 class Attention(nn.Module):
-    "Self-attention among all pixels, with one head and the softmax written out, added to the input."
+    """Self-attention among all pixels, with one head, added to the input.
+
+    Inside a forward-mode derivative, and for few pixels on a CPU, the softmax is written out."""
     def __init__(self,
         channels:int, # number of channels, a multiple of 4
     ):
@@ -60,10 +71,18 @@ class Attention(nn.Module):
     def forward(self,
         h:Tensor, # hidden images, shape `(B, channels, H, W)`
     )->Tensor: # of the same shape
-        r"$h + \mathrm{out}\big(\sum_j p_{ij}v_j\big)$; the memory grows with $(HW)^2$."
+        r"""$h + \mathrm{out}\big(\sum_j p_{ij}v_j\big)$.
+
+        Where the softmax is written out, the memory grows with $(HW)^2$."""
         q, k, v = self.qkv(self.norm(h)).flatten(2).chunk(3, 1)                  # (B, channels, pixels)
-        p = torch.softmax(q.mT @ k / math.sqrt(q.shape[1]), -1)                  # (B, pixels, pixels)
-        return h + self.out((v @ p.mT).unflatten(2, h.shape[2:]))
+        if may_fuse() and (h.is_cuda or q.shape[2] >= _many_pixels):
+            o = F.scaled_dot_product_attention(q.mT, k.mT, v.mT).mT
+        else:
+            p = torch.softmax(q.mT @ k / math.sqrt(q.shape[1]), -1)              # (B, pixels, pixels)
+            o = v @ p.mT
+        return h + self.out(o.unflatten(2, h.shape[2:]))
+
+_many_pixels = 256                                      # from here on the fused one was faster on a CPU
 
 # %% ../nbs/19_unet.ipynb #a83e37ca
 class ConvBlock(nn.Module):
@@ -107,43 +126,47 @@ class Resample(nn.Module):
         return self.conv(nn.functional.interpolate(h, scale_factor=2.) if self.up else h)
 
 # %% ../nbs/19_unet.ipynb #c817063a
-def _check_unet(event, outputs, width, multipliers, blocks):
+def _check_unet(event, outputs, width, multipliers, blocks, coarse=1):
     "Raises `InputError` for sizes that do not make a U-Net."
     whole = lambda *ns: all(isinstance(n, int) and n >= 1 for n in ns)
     if not (isinstance(event, (tuple, list, torch.Size)) and len(event) == 3 and whole(*event)):
         raise InputError(f'event={event}; expected (C, H, W), three whole numbers, at least 1')
-    for name, value, least in (('outputs', outputs or 1, 1), ('width', width, 4), ('blocks', blocks, 1)):
+    sizes = ('outputs', outputs or 1, 1), ('width', width, 4), ('blocks', blocks, 1), ('coarse', coarse, 1)
+    for name, value, least in sizes:
         if not whole(value) or value % least:
             raise InputError(f'{name}={value}; expected a positive multiple of {least}')
     if isinstance(multipliers, int) or not len(multipliers) or not whole(*multipliers):
         raise InputError(f'multipliers={multipliers}; expected whole numbers, '
                          'one per resolution, such as (1, 2, 2)')
     halvings = len(multipliers) - 1
-    if any(n % 2**halvings for n in event[1:]):
+    if any(n % (coarse*2**halvings) for n in event[1:]):
+        divided = '' if coarse == 1 else f'divided by coarse={coarse} and '
         raise InputError(f'event={tuple(event)} has sides {event[1]} and {event[2]}; '
-                         f'expected multiples of {2**halvings}, '
-                         f'to be halved {halvings} times for multipliers={tuple(multipliers)}')
+                         f'expected multiples of {coarse*2**halvings}, '
+                         f'to be {divided}halved {halvings} times for multipliers={tuple(multipliers)}')
 
 # %% ../nbs/19_unet.ipynb #a15c0a3b
 class UNet(nn.Module):
     "A U-Net `net(z, t)` for images, smooth in `t`, whose output starts at zero."
     def __init__(self,
-        event, # the event shape `(C, H, W)`; both sides divisible by `2**(len(multipliers) - 1)`
+        event, # the event shape `(C, H, W)`; both sides divisible by `coarse*2**(len(multipliers) - 1)`
         outputs:int|None=None, # return `(B, outputs, C, H, W)` in place of `(B, C, H, W)`
-        width:int=64, # channels at the full resolution, a multiple of 4
-        multipliers=(1, 2, 2), # channels at each resolution, from the full one down, in units of `width`
+        width:int=64, # channels at the first resolution, a multiple of 4
+        multipliers=(1, 2, 2), # channels at each resolution, from the first one down, in units of `width`
         blocks:int=2, # blocks at each resolution on the way down; one more on the way up
         attention=(8,), # resolutions (longer side, in pixels) with attention; () for none
         fourier=(), # exponents n of Fourier features of the input, such as (7, 8) for 256 levels; () for none
         time:bool=True, # does the network see `t`?
+        coarse:int=1, # the network works on squares of so many by so many pixels, as if each were one pixel
     ):
         super().__init__()
-        _check_unet(event, outputs, width, multipliers, blocks)
+        _check_unet(event, outputs, width, multipliers, blocks, coarse)
         self.event, self.outputs, self.fourier = tuple(event), outputs, tuple(fourier or ())
-        size, C, bottom = 2*width if time else 0, event[0], len(multipliers) - 1
+        self.coarse, C, longer = coarse, event[0]*coarse**2, max(event[1:])//coarse
+        size, bottom = 2*width if time else 0, len(multipliers) - 1
         def block(level, inp):
             "A block at a level, for so many channels."
-            attend = max(event[1:]) >> level in tuple(attention or ())
+            attend = longer >> level in tuple(attention or ())
             return ConvBlock(inp, width*multipliers[level], size, attend)
         self.embed = time_embedding(size) if time else None
         self.inp = nn.Conv2d(C*(1 + 2*len(self.fourier)), width, 3, padding=1)
@@ -178,7 +201,7 @@ def forward(self:UNet,
     features = embed_time(self, z, t)
     # in the precision of z
     waves = [f(2**n*math.pi*z) for n in self.fourier for f in (torch.sin, torch.cos)]
-    h = self.inp(torch.cat([z, *waves], 1))
+    h = self.inp(F.pixel_unshuffle(torch.cat([z, *waves], 1), self.coarse))
     kept = [h]
     for layer in self.down:
         h = layer(h, features)
@@ -186,7 +209,7 @@ def forward(self:UNet,
     for layer in self.middle: h = layer(h, features)
     for layer in self.up:
         h = layer(h if isinstance(layer, Resample) else torch.cat([h, kept.pop()], 1), features)
-    h = self.head(self.act(self.norm(h)))
+    h = F.pixel_shuffle(self.head(self.act(self.norm(h))), self.coarse)
     return h if self.outputs is None else h.unflatten(1, (self.outputs, self.event[0]))
 
 # %% ../nbs/19_unet.ipynb #8aa6cd15

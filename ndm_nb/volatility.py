@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import InputError, antithetic_time, as_number, bucket
-from .core import check_batch, check_whole, gather_rows, sum_event, t_jvp
+from .core import check_batch, check_whole, gather_rows, sum_event
 from .continuous import mismatch
 from .model import NeuralDiffusion, Volatility
 from .schedules import NoiseSchedule
@@ -36,7 +36,7 @@ class MarkovVolatility(Volatility):
     )->Tensor: # $g(t)$, shape `(B,)`
         r"$g(t)$, with $1/\text{limit}^2$ added to $1/g^2$."
         _, sigma = self.schedule(t)
-        _, d_gamma = t_jvp(self.schedule.gamma, t)
+        _, d_gamma = self.schedule.gamma_flow(t)
         g = sigma * (self.eta * d_gamma).sqrt()
         return g if self.limit == math.inf else (g**-2 + self.limit**-2)**-.5
 
