@@ -1,8 +1,8 @@
-"""Does learning the forward process pay? At equal iterations, equal seconds and equal parameters; any number of steps.
+"""Does learning the forward process pay? At equal iterations, equal seconds, equal parameters.
 
-    python nbs/experiments/equal_compute.py                      # the digits: hours; it goes on where it stopped
+    python nbs/experiments/equal_compute.py                      # digits: hours; goes on where it stopped
     python nbs/experiments/equal_compute.py --data checkerboard  # points in the plane
-    python nbs/experiments/equal_compute.py --costs              # only the costs of a step and of sampling
+    python nbs/experiments/equal_compute.py --costs              # only what a step and sampling cost
     python nbs/experiments/equal_compute.py --show               # the tables from the committed results
 
 Every model, with every variance of its steps, for T = 2, 4, 10, 50 and in continuous time. All have the same
@@ -15,7 +15,7 @@ Samples are judged by the Fréchet distance of the features of a small classifie
 Wasserstein distance (points), from the data that nothing was trained on.
 """
 import os, time
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 import torch
@@ -29,7 +29,7 @@ from ndm_nb.model import ReverseVariance
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode
 from ndm_nb.training import Trainer
-from harness import Experiment, markdown, origin, parameters, pm
+from harness import Experiment, origin, parameters
 
 class Suite(NamedTuple):
     "A data set, and how models are trained on it."
@@ -43,7 +43,7 @@ suites = dict(
                          dict(iterations=1500, batch=256)))
 models = {'ddpm': 'ddpm', 'ddpm, wide': 'ddpm', 'vdm': 'vdm', 'ndm': 'ndm', 'nfdm': 'nfdm'}
 yardstick, variances = ('ndm', 'pixel'), ('posterior', 'step', 'pixel', 'network')
-rounds, sampled = 5, 2000
+rounds, sampled = 5, 2000                      # of measuring a cost; samples to be judged
 equal = Experiment('equal_{data}', key=('model', 'variance', 'T', 'equal', 'seed'))
 
 def make(data, model, variance, T, seed=0, splits=None, **options):
@@ -51,7 +51,8 @@ def make(data, model, variance, T, seed=0, splits=None, **options):
     suite, splits = suites[data], splits or dataset(data)
     width = dict(width=suite.wide) if 'wide' in model else {}
     torch.manual_seed(seed)
-    net = build(models[model], splits.event, splits.levels, variance=variance, rows=T or 1, **suite.options | width)
+    net = build(models[model], splits.event, splits.levels, variance=variance, rows=T or 1,
+                **suite.options | width)
     return Trainer(net, bound_for(T), splits.train, splits.valid, seed=seed, **suite.training | options)
 
 def kinds():
@@ -64,7 +65,7 @@ def key(model, variance, T): return f'{model}, {variance}' if T else f'{model}, 
 
 @equal.fact
 def cost(data):
-    "Of a training step, in units of `ddpm` with the variance of the posterior; all in turns, the best counts."
+    "Of a training step, in units of `ddpm` with the posterior's variance: in turns, the best counts."
     splits, best = dataset(data), {}
     splits = splits._replace(valid=splits.valid[:2])
     for _ in range(rounds):
@@ -78,7 +79,7 @@ def cost(data):
 
 @equal.fact
 def sampling_cost(data):
-    "Of ten ancestral steps for 1000 samples, in the same units."
+    "Of ten ancestral steps for 1000 samples, in units of `ddpm`."
     best, noise = {}, torch.randn(1000, *dataset(data).event)
     nets = {kind: make(data, *kind).model for kind in kinds() if kind[2]}
     for _, (kind, net) in product(range(rounds), nets.items()):
@@ -90,10 +91,11 @@ def sampling_cost(data):
 
 @equal.override
 def jobs(data, models, variances, Ts, seeds, costs, record):
-    "At equal iterations all, at equal seconds as many iterations as fit into those of the yardstick."
-    n, step = suites[data].training['iterations'], record['cost']
+    "At equal seconds, as many iterations as fit into those of the yardstick. All variances at T = 10."
+    n, step, some = suites[data].training['iterations'], record['cost'], ('pixel', 'network')
     for seed, T, model, variance in product(seeds, Ts, models, variances):
         if costs or model == 'vdm' and T or variance != ('posterior' if T is None else variance): continue
+        if T not in (10, None) and variance not in some: continue
         job = dict(model=model, variance=variance, T=T, seed=seed)
         fitting = round(n*step[key(*yardstick, 10)]/step[key(model, variance, T)])
         yield job | dict(equal='iterations', iterations=n)
@@ -140,14 +142,16 @@ def held_out(splits): return torch.cat([splits.valid, splits.test])
 def few_steps(model, noise, steps, distance):
     "Distances of samples, by sampler and number of evaluations: the same noise for all."
     found, own = {}, model.variance
-    def judge(name, n, sample): found[f'{name}, {n}'] = distance(torch.cat([sample(part) for part in noise.split(500)]))
+    def judge(name, n, sample):
+        "In parts, for the memory."
+        found[f'{name}, {n}'] = distance(torch.cat([sample(part).cpu() for part in noise.split(500)]))
     for n in steps:
-        judge('ancestral', n, lambda noise: sample_ancestral(model, noise, n).cpu())
+        judge('ancestral', n, lambda noise: sample_ancestral(model, noise, n))
         model.variance = ReverseVariance()
-        judge('ancestral, c = 1', n, lambda noise: sample_ancestral(model, noise, n).cpu())
+        judge('ancestral, c = 1', n, lambda noise: sample_ancestral(model, noise, n))
         model.variance = own
-        judge('DDIM', n, lambda noise: sample_ancestral(model, noise, n, eta=0).cpu())
-        if n > 2: judge('Heun', n, lambda noise: sample_ode(model, noise, n//2, solver='heun').cpu())
+        judge('DDIM', n, lambda noise: sample_ancestral(model, noise, n, eta=0))
+        if n > 2: judge('Heun', n, lambda noise: sample_ode(model, noise, n//2, solver='heun'))
     return found
 
 @equal.measure
@@ -159,7 +163,8 @@ def run(data, model, variance, T, seed, iterations):
     figures = evaluate(trainer.model, trainer.bound, splits.test)
     torch.manual_seed(1000 + seed)
     noise, real = torch.randn(sampled, *splits.event), held_out(splits)
-    found = few_steps(trainer.model, noise, (T,) if T else (2, 4, 10, 50), lambda x: distance(data, x, real))
+    steps = (T,) if T else (2, 4, 10, 50)
+    found = few_steps(trainer.model, noise, steps, lambda x: distance(data, x, real))
     return figures | dict(valid=trainer.best, iterations=iterations, seconds=history[-1]['seconds'],
                           parameters=parameters(trainer.model),
                           distances=found)
@@ -191,5 +196,5 @@ def report(record):
     for how in ('iterations', 'seconds'): yield f'At equal {how}\n\n{table(record, how)}'
 
 if __name__ == '__main__':
-    equal.main(data=suites, models=tuple(models), variances=variances, Ts=(10, 2, 4, 50, None), seeds=(0, 1, 2),
-               costs=False, processes=os.cpu_count())
+    equal.main(data=suites, models=tuple(models), variances=variances, Ts=(10, 2, 4, 50, None),
+               seeds=(0, 1, 2), costs=False, processes=os.cpu_count())

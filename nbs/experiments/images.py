@@ -42,7 +42,7 @@ def sampled(name, out, device, n, steps, solver, seed):
 def reader(data_root, device):
     "A small network, trained for one pass over MNIST, and the share of test images that it reads correctly."
     data_root, device = data_root or os.environ.get('NDM_DATA'), parse_device(device)
-    train, _, test, _ = dataset('mnist', data_root)
+    train, _, test, *_ = dataset('mnist', data_root)
     labels, right = MNIST(data_root, train=True).targets[:len(train)], MNIST(data_root, train=False).targets
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(),
