@@ -10,7 +10,7 @@ import math
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_time, expand, randn_rows, sum_event
+from .core import InputError, check_batch, check_time, expand, randn_rows, sum_event, written_out
 from .schedules import NoiseSchedule
 from .transforms import Curve, IdentityTransform, Transform
 
@@ -23,14 +23,21 @@ class Marginal:
         z:Tensor, # where, shape `(B, *event)`
     )->Tensor: # $\nabla_z\log q(z\mid x)$, shape `(B, *event)`
         r"$\nabla_z\log q(z\mid x)$, by differentiating `log_prob`."
-        return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
+        with written_out('attention'): return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
+
+    def motion(self,
+        z:Tensor, # where, shape `(B, *event)`
+    )->tuple: # the velocity and the score at `z`, each of its shape
+        r"Both at once, for marginals where one helps with the other."
+        return self.velocity(z), self.score(z)
 
     def backward_drift(self,
         z:Tensor, # where, shape `(B, *event)`
         g:Tensor, # volatility $g(t) \ge 0$, shape `(B,)`
     )->Tensor: # $f_B(z,t,x)$, shape `(B, *event)`
         r"$f_B = f - \tfrac12 g^2\,\nabla_z\log q$: the drift of the SDE that runs from noise to data."
-        return self.velocity(z) - expand(g**2, z)/2 * self.score(z)
+        velocity, score = self.motion(z)
+        return velocity - expand(g**2, z)/2 * score
 
     def _missing(self, z):
         raise InputError(f'{type(self).__name__} has no inverse from z to the noise, '
