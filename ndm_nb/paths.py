@@ -36,8 +36,7 @@ class Marginal:
         g:Tensor, # volatility $g(t) \ge 0$, shape `(B,)`
     )->Tensor: # $f_B(z,t,x)$, shape `(B, *event)`
         r"$f_B = f - \tfrac12 g^2\,\nabla_z\log q$: the drift of the SDE that runs from noise to data."
-        velocity, score = self.motion(z)
-        return velocity - expand(g**2, z)/2 * score
+        return self.velocity(z) - expand(g**2, z)/2 * self.score(z)
 
     def _missing(self, z):
         raise InputError(f'{type(self).__name__} has no inverse from z to the noise, '
