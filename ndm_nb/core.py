@@ -76,7 +76,7 @@ def t_flow(
     "As `t_jvp`, by two passes backward: faster for a network."
     if not may_go_backward(): return t_jvp(f, t)
     wanted = torch.is_grad_enabled()
-    with torch.enable_grad(), written_out('attention'):
+    with torch.enable_grad(), written_out():
         t = t.view_as(t) if t.requires_grad else t.detach().requires_grad_()
         value = f(t)
         if not value.requires_grad: return value, torch.zeros_like(value)
