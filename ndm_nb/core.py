@@ -45,23 +45,23 @@ def t_jvp(
     return torch.func.jvp(f, (t,), (torch.ones_like(t),))
 
 # %% ../nbs/00_core.ipynb #c0de0021
-_written_out = None                                               # what is: None, 'attention' or 'all'
+_times = 1                                                        # how often derivatives are taken backward
 
 @contextmanager
 def written_out(
-    what:str='all', # 'all' or 'attention'
+    times:float=math.inf, # how often, at least 1; all layers if left out
 ):
-    "Inside, layers are written out: they can be differentiated any number of times, in either mode."
-    global _written_out
-    before, _written_out = _written_out, 'all' if _written_out == 'all' else what
+    "Inside, a layer is written out if its fused form cannot be differentiated backward so many times."
+    global _times
+    before, _times = _times, max(_times, times)
     try: yield
-    finally: _written_out = before
+    finally: _times = before
 
 def may_fuse(
-    attention:bool=False, # is the layer attention?
-)->bool: # False inside a forward-mode derivative, and inside `written_out`
+    times:int=9, # how often the fused layer can be differentiated backward
+)->bool: # False inside a forward-mode derivative, and inside `written_out` if that is not often enough
     "May a layer be a fused one, whose forward-mode derivative is missing or wrong?"
-    return forward_ad._current_level < 0 and _written_out not in ('all', 'attention' if attention else 'all')
+    return forward_ad._current_level < 0 and times >= _times
 
 # %% ../nbs/00_core.ipynb #c0de0027
 def may_go_backward()->bool: # False inside another derivative but by autograd, and in `torch.compile`
@@ -76,7 +76,7 @@ def t_flow(
     "As `t_jvp`, by two passes backward: faster for a network."
     if not may_go_backward(): return t_jvp(f, t)
     wanted = torch.is_grad_enabled()
-    with torch.enable_grad(), written_out():
+    with torch.enable_grad(), written_out(3):                       # training takes the third
         t = t.view_as(t) if t.requires_grad else t.detach().requires_grad_()
         value = f(t)
         if not value.requires_grad: return value, torch.zeros_like(value)

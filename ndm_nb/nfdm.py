@@ -186,7 +186,7 @@ def motion(self:FlowMarginal,
     "Both from one inverse. Only for a marginal that was made by `path.flow(t)`."
     if not may_go_backward(): return self.velocity(z), self.score(z)
     wanted = torch.is_grad_enabled()
-    with torch.enable_grad(), written_out('attention'):
+    with torch.enable_grad(), written_out(2):
         at = z.view_as(z) if z.requires_grad else z.detach().requires_grad_()
         noise, logdet = self.coupling.inverse(self.base.noise(at), self.x, self.t)
         score, = torch.autograd.grad((logdet - sum_event(noise**2/2)).sum(), at, create_graph=wanted)
