@@ -36,7 +36,8 @@ def mismatch(
 
     The guess is $\hat x_\theta(z_t,t)$, in place of the data."""
     guess = model.forward_process(model.predictor(z, t)).flow(t)
-    return q.velocity(z) - guess.velocity(z), q.score(z) - guess.score(z)
+    (velocity, score), (guessed_velocity, guessed_score) = q.motion(z), guess.motion(z)
+    return velocity - guessed_velocity, score - guessed_score
 
 # %% ../nbs/12_continuous.ipynb #d01be1fc
 def continuous_bound(

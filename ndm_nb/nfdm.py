@@ -10,7 +10,8 @@ import math
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_like, check_time, expand, randn_rows, sum_event, t_jvp
+from .core import InputError, check_batch, check_like, check_time, expand
+from .core import may_go_backward, randn_rows, sum_event, t_flow, written_out
 from .paths import ForwardProcess, Gaussian, Marginal, Path
 from .schedules import NoiseSchedule
 from .transforms import Curve, SeparableCurve, power_basis
@@ -84,13 +85,22 @@ class CouplingFlow(nn.Module):
         nets, # one `net(v, t)` for each layer; `v` and its output are `(B, 2*C, ...)`, noise and data
     ):
         super().__init__()
-        self.nets = nn.ModuleList(nets)
+        self.nets, self._halves = nn.ModuleList(nets), {}
+
+    def _half(self, i, u):
+        "1 where every other layer moves something and 0 elsewhere, and the other way round."
+        key = i, u.shape[1:], u.dtype, u.device
+        if key not in self._halves:
+            index = torch.meshgrid(*(torch.arange(n, device=u.device) for n in u.shape[1:]), indexing='ij')
+            moved = ((sum(index) + i) % 2).to(u.dtype)
+            if not may_go_backward(): return moved, 1 - moved           # to be kept by nobody
+            self._halves[key] = moved, 1 - moved
+        return self._halves[key]
 
     def _move(self, i, u, x, t):
         "Log-scale and shift of layer i; zero for the half that stays."
-        index = torch.meshgrid(*(torch.arange(n, device=u.device) for n in u.shape[1:]), indexing='ij')
-        moved = (sum(index) + i) % 2
-        v = torch.cat([u*(1 - moved), x], 1)
+        moved, stays = self._half(i % 2, u)
+        v = torch.cat([u*stays, x], 1)
         out = check_like(self.nets[i](v, t), v, 'the network of CouplingFlow')
         scale, shift = out[:, :2*u.shape[1]].chunk(2, 1)
         factor = expand(t*(1 - t), u)*moved
@@ -162,8 +172,25 @@ def velocity(self:FlowMarginal,
 
     Only for a marginal that was made by `path.flow(t)`."""
     noise = self.noise(z)
-    _, d_h = t_jvp(lambda t: self.coupling(noise, self.x, t), self.t)
+    return self._velocity(z, noise)
+
+@patch
+def _velocity(self:FlowMarginal, z, noise):
+    _, d_h = t_flow(lambda t: self.coupling(noise, self.x, t), self.t)
     return self.base.velocity(z) + self.base.std*d_h
+
+@patch
+def motion(self:FlowMarginal,
+    z:Tensor, # where, shape `(B, *event)`
+)->tuple: # the velocity and the score at `z`, each of its shape
+    "Both from one inverse. Only for a marginal that was made by `path.flow(t)`."
+    if not may_go_backward(): return self.velocity(z), self.score(z)
+    wanted = torch.is_grad_enabled()
+    with torch.enable_grad(), written_out(2):
+        at = z.view_as(z) if z.requires_grad else z.detach().requires_grad_()
+        noise, logdet = self.coupling.inverse(self.base.noise(at), self.x, self.t)
+        score, = torch.autograd.grad((logdet - sum_event(noise**2/2)).sum(), at, create_graph=wanted)
+    return self._velocity(z, noise if wanted else noise.detach()), score
 
 # %% ../nbs/13_nfdm.ipynb #1f6e6401
 class FlowPath(Path):

@@ -10,7 +10,7 @@ import math
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_time, expand, randn_rows, sum_event
+from .core import InputError, check_batch, check_time, expand, randn_rows, sum_event, written_out
 from .schedules import NoiseSchedule
 from .transforms import Curve, IdentityTransform, Transform
 
@@ -23,7 +23,13 @@ class Marginal:
         z:Tensor, # where, shape `(B, *event)`
     )->Tensor: # $\nabla_z\log q(z\mid x)$, shape `(B, *event)`
         r"$\nabla_z\log q(z\mid x)$, by differentiating `log_prob`."
-        return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
+        with written_out(2): return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
+
+    def motion(self,
+        z:Tensor, # where, shape `(B, *event)`
+    )->tuple: # the velocity and the score at `z`, each of its shape
+        r"Both at once, for marginals where one helps with the other."
+        return self.velocity(z), self.score(z)
 
     def backward_drift(self,
         z:Tensor, # where, shape `(B, *event)`

@@ -241,4 +241,4 @@ class LearnedGamma(VariancePreserving):
         def compute(): return len(self.weight)*self._sum(t, self.coefficients().diff())
         return self.gamma(t), remembered(self, 'd_gamma', t, compute)
 
-    def _sum(self, t, c): return (self.gamma_max - self.gamma_min)*(bernstein(t, len(c) - 1) @ c)
+    def _sum(self, t, c): return (self.gamma_max - self.gamma_min)*(bernstein(t, len(c) - 1)*c).sum(-1)

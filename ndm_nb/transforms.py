@@ -11,14 +11,14 @@ from collections.abc import Callable
 from functools import partial
 import torch
 from torch import Tensor, nn
-from .core import InputError, check_like, check_whole, expand, t_jvp
+from .core import InputError, check_like, check_whole, expand, t_flow, t_jvp
 
 # %% ../nbs/03_transforms.ipynb #fadb7592
 _all_ = ['t_jvp']        # so that `t_jvp` can be imported from here, too
 
 # %% ../nbs/03_transforms.ipynb #527898d3
 class Curve:
-    r"$t \mapsto F(x,t)$ for a fixed batch $x$, with its velocity by forward-mode differentiation."
+    r"$t \mapsto F(x,t)$ for a fixed batch $x$, with its velocity by automatic differentiation."
     def __init__(self,
         f, # a function of times `(B,)` that returns points `(B, *event)`
     ): self.f = f
@@ -33,7 +33,7 @@ class Curve:
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # $F(x,t)$ and $\dot F(x,t)$, each of shape `(B, *event)`
         r"$F(x,t)$ and $\partial_t F(x,t)$."
-        return t_jvp(self, t)
+        return t_flow(self, t)
 
 # %% ../nbs/03_transforms.ipynb #ab23f15b
 class Transform(nn.Module):
@@ -103,7 +103,7 @@ class SeparableCurve(Curve):
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # $F(x,t)$ and $\dot F(x,t)$, each of shape `(B, *event)`
         r"$F(x,t)$ and $\partial_t F(x,t)$; only the basis is differentiated."
-        b, d_b = t_jvp(self.basis, t)
+        b, d_b = t_flow(self.basis, t)
         return self.x + self._blend(b), self._blend(d_b)
 
 # %% ../nbs/03_transforms.ipynb #cb6eac9c

@@ -75,7 +75,7 @@ class Attention(nn.Module):
 
         Where the softmax is written out, the memory grows with $(HW)^2$."""
         q, k, v = self.qkv(self.norm(h)).flatten(2).chunk(3, 1)                  # (B, channels, pixels)
-        if may_fuse() and (h.is_cuda or q.shape[2] >= _many_pixels):
+        if may_fuse(1) and (h.is_cuda or q.shape[2] >= _many_pixels):
             o = F.scaled_dot_product_attention(q.mT, k.mT, v.mT).mT
         else:
             p = torch.softmax(q.mT @ k / math.sqrt(q.shape[1]), -1)              # (B, pixels, pixels)
