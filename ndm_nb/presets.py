@@ -38,6 +38,7 @@ class Network(NamedTuple):
     multiple:int=1 # its width is a multiple of this
     least_depth:int=0 # the smallest depth that it can have
     coarse:bool=False # can it work on coarse pixels?
+    narrow:int=1 # by how much F is narrower than the predictor, unless told otherwise
 
     def narrower(self,
         width:int, # a width that it can have
@@ -54,7 +55,8 @@ def _unet(event, outputs=None, time=True, *, width, depth, coarse=1, multipliers
 
 networks = dict(
     mlp  = Network(_mlp, 256, 3),
-    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1, coarse=True))
+    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1, coarse=True,
+                   narrow=2))
 
 # %% ../nbs/24_presets.ipynb #p2200003
 class Base(NamedTuple):
@@ -63,6 +65,7 @@ class Base(NamedTuple):
     volatility:Callable # the schedule to the `Volatility` that goes with it
     learned:Callable|None=None # as `schedule`, with what is between the ends learned; None if there is none
     below_one:bool=True # is the noise at the data end $e^{\gamma_0/2}$, which must be below 1?
+    signal:bool=False # is there any signal left at $t=1$, as a predictor of the noise needs?
     task:str='generation' # what it is for, a name in `ndm_nb.tasks.tasks`
 
 def _delta(schedule): return lambda low, high: schedule(math.exp(low/2))
@@ -71,7 +74,8 @@ def _brownian_motion(schedule): return ConstantVolatility(schedule.tau)
 
 _limited = partial(MarkovVolatility, limit=5.)
 bases = dict(
-    vp        = Base(LinearGamma, MarkovVolatility, learned=LearnedGamma, below_one=False),
+    vp        = Base(LinearGamma, MarkovVolatility, learned=LearnedGamma, below_one=False,
+                     signal=True),
     ot        = Base(_delta(OTSchedule), _limited),
     geometric = Base(_delta(GeometricSchedule), _limited),
     brownian  = Base(_delta(BridgeSchedule), _brownian_motion, task='translation'))
@@ -131,7 +135,7 @@ class Preset(NamedTuple):
     process:Callable # `(schedule, event, terms, net)` to a `ForwardProcess`
     about:str # the model in a few words
     base:str='vp' # name of its base
-    predictor:str='v' # name of its predictor
+    predictor:str|None=None # name of its predictor; None for `v`, or what suits the data
     learned_gamma:bool=False # is the schedule learned between its ends?
     learned_volatility:bool=False # is the volatility of the base corrected by a network?
     coarse:int=2 # $F$ and flows work on squares of so many by so many pixels, unless told otherwise
@@ -265,21 +269,21 @@ def build(
     gamma:tuple=(-7., 4.), # $-\log$ SNR: $\gamma_0$ at the data end, (`vp` only) $\gamma_1$ at the noise end
     width:int|None=None, # of the networks: at least 2, `unet` a multiple of 4; by default as in `networks`
     depth:int|None=None, # residual blocks (`unet`: at each resolution); by default as in `networks`
-    terms:int=5, # $K$, number of terms of a separable transform
+    terms:int=3, # $K$, number of terms of a separable transform
     predictor:str|None=None, # a name in `predictors`; by default the preset's own
     base:str|None=None, # a name in `bases`; by default the preset's own
     network:str='mlp', # a name in `networks`
     standardise:bool=False, # give it a `Standardiser`, whose `fit` takes the units from training data?
     variance:str='posterior', # of a step in discrete time: a name in `variances`
     rows:int=10, # of the table of the variance, if it has one: best the number of steps
-    transform_width:int|None=None, # as `width`, of the networks of $F$; by default half of it
+    transform_width:int|None=None, # as `width`, of the networks of $F$; by default as wide, `unet` half
     transform_depth:int|None=None, # as `depth`, of the networks of $F$; by default 1
     transform_coarse:int|None=None, # `coarse` of the `UNet`s of $F$ and flows; by default 2 where it fits
     **options, # of the networks: `multipliers`, `attention`, `fourier` of `UNet`
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
-    base, predictor = row.base if base is None else base, row.predictor if predictor is None else predictor
+    base, predictor = row.base if base is None else base, predictor or row.predictor or 'v'
     guess = choose(predictor, _for(row.task, predictors), 'predictor')
     ground = choose(base, _for(row.task, bases), 'base')
     kind, widen = choose(network, networks, 'network'), choose(variance, variances, 'variance')
@@ -319,7 +323,7 @@ _of_transform = 'width', 'depth', 'coarse'
 def _transform_sizes(row, network, sizes, event, width, depth, coarse):
     "The sizes of the networks of F. Raises `InputError` for what cannot be."
     kind = networks[network]
-    width = kind.narrower(sizes['width'], 2) if width is None else width
+    width = kind.narrower(sizes['width'], kind.narrow) if width is None else width
     try: inner = sizes | _network_sizes(network, width, 1 if depth is None else depth, {})
     except InputError as e: raise InputError(f'transform_{e}') from None
     if not kind.coarse:
@@ -363,12 +367,13 @@ def load_folder(
     return model.eval(), config
 
 def _with_transform(config):
-    "The configuration, with what one of before F had a size of its own leaves out: it was the predictor's."
+    "The configuration, with what one of before F had a size of its own leaves out: the predictor's, or half."
     row = presets.get(config.get('preset'))
-    known = 'transform_width' in config or 'width' not in config
-    if known or not row or row.task != 'generation': return config              # in a bridge it was the default
+    kind = networks.get(config.get('network', 'mlp'))
+    if 'transform_width' in config or not (row and kind and isinstance(config.get('width'), int)): return config
     size = dict(transform_width=config['width'], transform_depth=config.get('depth'))
-    return config | size | (dict(transform_coarse=1) if config.get('network') == 'unet' else {})
+    if row.task == 'translation': size = dict(transform_width=kind.narrower(config['width'], 2))
+    return config | size | (dict(transform_coarse=1) if kind.coarse else {})
 
 # %% ../nbs/24_presets.ipynb #9a1b08dc
 _large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), attention=(16,), fourier=(7, 8),
@@ -377,10 +382,10 @@ _large = dict(network='unet', width=256, depth=2, multipliers=(1, 2, 2, 2), atte
 _wider = _large | dict(width=192, depth=3, multipliers=(1, 2, 3, 4), attention=(32, 16, 8), lr=1e-4, size=64)
 
 settings = dict(
-    digits        = dict(network='mlp'),
+    digits        = dict(network='mlp', predictor='noise'),
     points        = dict(network='mlp'),
     mnist         = dict(network='unet', width=16, depth=1, multipliers=(1, 2, 2), attention=(),
-                         gamma=(-9., 4.), iterations=800, batch=64, ema=.99,
+                         gamma=(-12., 4.), iterations=800, batch=64, ema=.99,
                          valid=500, test=2000, repeats=2, test_repeats=2),
     cifar10_small = dict(network='unet', width=64, depth=2, multipliers=(1, 2, 2), attention=(8,),
                          gamma=(-13.3, 5.), iterations=20_000, batch=128, lr=5e-4, ema=.9995,

@@ -37,7 +37,7 @@ class ModelOptions(Options):
     multipliers:tuple[int, ...]|None=None # of unet: channels at each resolution, in units of the width
     attention:tuple[int, ...]|None=None # of unet: resolutions with attention
     fourier:tuple[int, ...]|None=None # of unet: exponents of Fourier features of the input
-    terms:int=5 # of a separable transform
+    terms:int=3 # of a separable transform
     gamma:tuple[float, float]=(-7., 4.) # -log SNR at the data end and (vp only) at the noise end
     predictor:str|None=None # what the network predicts: v, noise, data, residual; for a bridge ends, target
     base:str|None=None # the base schedule: vp, ot, geometric; for a bridge brownian

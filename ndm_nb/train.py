@@ -20,7 +20,7 @@ from .core import InputError, Options, choose, unknown_name
 from .data import Splits, takes
 from .evaluation import evaluate
 from .model import Bound
-from .presets import networks, presets, settings_for
+from .presets import bases, networks, presets, settings_for
 from .runs import Configuration, ModelOptions, draw, flat, parse_device, run_folder, sample_many
 from .runs import other_files, save_run, unfinished, write_json
 from .tasks import default_solver, default_steps
@@ -85,9 +85,16 @@ def _settings(told):
     data = told.get('data0') or told.get('data') or 'digits'
     own = settings_for(data, told.get('settings'))
     if not takes(data, 'size'): own.pop('size', None)
+    if 'predictor' in own and not _can_predict(own['predictor'], told): own.pop('predictor')
     if told.get('network', own['network']) == own['network']: return own
     sizes = {'network', 'width', 'depth', *(name for kind in networks.values() for name in kind.options)}
     return {name: value for name, value in own.items() if name not in sizes}
+
+def _can_predict(predictor, told):
+    "May a preset that has no predictor of its own have this one, on its base?"
+    row = presets[told.get('preset', ModelOptions.preset)]
+    base = bases.get(told.get('base', row.base))
+    return row.predictor is None and bool(base) and (predictor != 'noise' or base.signal)
 
 def _from_file(path):
     "The options in a file, by name, but for those that say how many GPUs there were and the like."
