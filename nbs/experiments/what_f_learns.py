@@ -268,7 +268,7 @@ def run(data, model, seed, data_root, out):
 shown = 0., .2, .4, .6, .8, 1.
 
 @torch.no_grad()
-def draw_points(trained, x, path):
+def draw_points(trained, x):
     "Where F(.,t) puts points, a row for each model; the colour is the square that a point started from."
     square = (x[:, 0] + 2).floor()*4 + (x[:, 1] + 2).floor()
     size = 1.6*len(shown), 1.7*len(trained)
@@ -281,10 +281,10 @@ def draw_points(trained, x, path):
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect='equal')
             if row is axs[0]: ax.set_title(f't = {u:g}', fontsize=9)
         row[0].set_ylabel(name, fontsize=9)
-    save(fig, path)
+    return fig
 
 @torch.no_grad()
-def draw_images(trained, x, path):
+def draw_images(trained, x):
     "F(x,t) of some images, a block of rows for each model; white is zero."
     rows = len(x)*len(trained)
     size = 1.05*len(shown) + 1.2, 1.05*rows + .3
@@ -299,11 +299,7 @@ def draw_images(trained, x, path):
             if j == 0: row[0].set_ylabel(name, fontsize=9)
     for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}', fontsize=9)
     fig.colorbar(drawn, ax=axs, shrink=.5)
-    save(fig, path)
-
-def save(fig, path):
-    fig.savefig(path, dpi=90)
-    plt.close(fig)
+    return fig
 
 @what_f_learns.override
 def pictures(data, data_root, seeds, out):
@@ -314,9 +310,9 @@ def pictures(data, data_root, seeds, out):
         if not all((folder/'config.json').exists() for folder in folders.values()): continue
         trained = {model: load_folder(folder)[0] for model, folder in folders.items()}
         x = as_float(read(name, data_root).test)
-        path = what_f_learns.picture(f'what_f_learns_{name}.png')
-        if x.ndim == 2: draw_points(trained, x[:3000], path)
-        else: draw_images(trained, x[:3], path)
+        fig = draw_points(trained, x[:3000]) if x.ndim == 2 else draw_images(trained, x[:3])
+        fig.savefig(what_f_learns.picture(f'what_f_learns_{name}.png'), dpi=90)
+        plt.close(fig)
 
 def mean_of(runs, name):
     "A curve, over all seeds."
@@ -339,26 +335,53 @@ def groups(record):
     for data, mine in record['runs'].by('data', tuple(suites)).items():
         for model, runs in mine.by('model', tuple(models)).items(): yield (data, model), runs
 
-judged = 'linear error', 'network error', 'dimension of z', 'structure of z', 'entropy of z'
+class Question(NamedTuple):
+    "A curve that would be lower if F made the data simpler, and how it is compared with another one."
+    curve:str
+    ratio:bool=True # by the geometric mean of the ratio, or by the mean difference?
 
-def at(record, u):
-    "What z is like at a time: of the ordinary diffusion, of the data enlarged, of the NDM."
-    i, tag = record['times'].index(u), ', enlarged'
+    def compare(self, mine, other):
+        "Over all times but 0: below 1, or 0, if mine is lower."
+        pairs = [*zip(mine, other)][1:]
+        if self.ratio: return math.exp(mean(math.log(a/b) for a, b in pairs))
+        return mean(a - b for a, b in pairs)
+
+    @property
+    def neutral(self): return 1 if self.ratio else 0
+
+questions = {
+    'dimension of F': Question('dimension'), 'dimension of z': Question('dimension of z'),
+    'structure of F, bits/dim': Question('structure', ratio=False),
+    'structure of z, bits/dim': Question('structure of z', ratio=False),
+    'linear error': Question('linear error'), 'network error': Question('network error')}
+
+def compared(record):
+    "For each NDM and each question, how it compares with the ordinary diffusion, and how enlarged data do."
     for (data, model), runs in groups(record):
-        curves = runs[0]['curves']
-        if judged[0] not in curves: continue
-        row = {'data': data, 'model': model}
-        if judged[0] + tag in curves:
-            names = {name: f'{mean_of(runs, name + tag)[i]:.4f}' for name in judged}
-            yield row | {'model': f'{model}: x, enlarged as F'} | names
-        yield row | {name: f'{mean_of(runs, name)[i]:.4f}' for name in judged}
+        if models[model].preset != 'ndm': continue
+        plain, found = record['runs'].of(data=data, model='vdm'), {}
+        for name, q in questions.items():
+            other = mean_of(plain, q.curve)
+            mine, enlarged = mean_of(runs, q.curve), q.curve + ', enlarged'
+            size = q.compare(mean_of(runs, enlarged), other) if enlarged in runs[0]['curves'] else q.neutral
+            found[name] = q.compare(mine, other), size
+        yield (data, model), found
+
+def findings(record):
+    "What `compared` says, as a table; bold is what is below both rivals."
+    for (data, model), found in compared(record):
+        row = dict(data=data, model=model)
+        for name, (mine, size) in found.items():
+            text = f'{mine:.3f} ({size:.3f})'
+            row[name] = f'**{text}**' if mine < min(size, questions[name].neutral) else text
+        yield row
 
 @what_f_learns.override
 def report(record):
     "Tables, and where they come from."
     yield f"{origin(record)}; {record['minutes']} minutes"
     yield table(record)
-    yield from (f't = {u:g}:\n\n{markdown(at(record, u))}' for u in (.4, .6))
+    yield markdown(findings(record))
 
 if __name__ == '__main__':
     what_f_learns.main(data=tuple(suites), models=tuple(models), seeds=(0,), data_root='', out='runs')
