@@ -6,9 +6,9 @@
 
 Trained models are compared at a grid of times: how far F moves the data, the effective dimension and the
 entropy of α F(x,t) + σ ε, and how well a fixed estimator, the same for all, tells ε from it. The rival is
-the ordinary diffusion, whose F is the identity; and, since whoever enlarges the data drowns the noise, the
-data enlarged by one number to the variance that F(x,t) has. NDM_DATA is the folder in which MNIST lies (or
---data_root). The models are left in --out, for the pictures.
+the ordinary diffusion, whose F is the identity; and, since size alone makes data easier and noise harder to
+find, the data enlarged by one number to the variance that F(x,t) has. NDM_DATA is the folder in which MNIST
+lies (or --data_root). The models are left in --out, for the pictures.
 """
 import math, re
 from dataclasses import fields
@@ -170,6 +170,12 @@ def judge(points, others, few, alpha, sigma):
     dimension = effective_dimension(alpha**2*eigenvalues(points) + sigma**2)
     return found | errors | {'dimension of z': dimension}
 
+def in_common(points, x):
+    "The share of the square of the movement that is the same for all samples; 0 where nothing moves."
+    move = points - x
+    square = move.square().sum(1).mean().item()
+    return move.mean(0).square().sum().item()/square if square > 1e-8 else 0.
+
 def shape_of(points, x, others, x_others, few, event, sigma):
     "What F does to x at one time, without noise."
     f, g = points - points.mean(0), x - x.mean(0)
@@ -180,24 +186,26 @@ def shape_of(points, x, others, x_others, few, event, sigma):
     total = (others - points.mean(0)).square().sum()
     found = {
         'moved': ((points - x).norm(dim=1)/x.norm(dim=1)).mean().item(),
+        'in common': in_common(points, x),
         'stretch': (f.square().sum()/g.square().sum()).sqrt().item(),
         'scale': scale,
         'by a number': 1 - ((f - scale*g).square().sum()/f.square().sum()).item(),
         'by a matrix': 1 - (left.square().sum()/total).item(),
         'dimension': effective_dimension(eigenvalues(points))}
-    found |= structure(points[:few], sigma)
-    return found | (of_images(points, f, event) if len(event) == 3 else {})
+    with repeatable(0, 'cpu'): found |= structure(points[:few], sigma)
+    return found | (of_images(f, x.mean(0), event) if len(event) == 3 else {})
 
-def of_images(points, f, event):
-    """How rough and how thick.
+def of_images(f, mean, event):
+    """How rough and how thick images are, from how they differ from their mean.
 
-    Roughness: the square difference of neighbouring pixels in units of the variance, about the mean image.
-    Thickness: the share of pixels above the middle between the darkest and the brightest of the image."""
-    image = f.unflatten(1, event)
+    Roughness: the square difference of neighbouring pixels, in units of the variance. Thickness: the share
+    of pixels that are bright, about the mean of the data. Bright is what is above 0.53 of the way from the
+    darkest to the brightest, since half of the way is often a level itself."""
+    image, back = f.unflatten(1, event), f + mean
     differences = [image.diff(dim=dim).square().mean() for dim in (2, 3)]
-    low, high = points.aminmax(dim=1, keepdim=True)
+    low, high = back.aminmax(dim=1, keepdim=True)
     return dict(roughness=(sum(differences)/2/image.square().mean()).item(),
-                thickness=(points > (low + high)/2).double().mean().item())
+                thickness=(back > low + .53*(high - low)).double().mean().item())
 
 def at_times(model, splits, suite, fixed_spread):
     """Figures by name, a list over the times of each: of F, of z made of it, and of z made of enlarged data.
@@ -279,8 +287,8 @@ def draw_points(trained, x):
         for ax, u, cloud in zip(row, shown, moved):
             ax.scatter(*cloud.T, c=square, s=.6, cmap='tab20')
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect='equal')
-            if row is axs[0]: ax.set_title(f't = {u:g}', fontsize=9)
         row[0].set_ylabel(name, fontsize=9)
+    for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}', fontsize=9)
     return fig
 
 @torch.no_grad()
@@ -326,6 +334,7 @@ def table(record):
         start = mean_of(runs, 'dimension')[0]
         yield {'data': data, 'model': model, 'bound, bits/dim': runs.pm('total'),
                'of it the prior': f"{runs.mean('prior'):.3f}", 'F moves by': f"{end['moved']:.3f}",
+               'in common': f"{end['in common']:.0%}",
                'enlarges by': f"{end['stretch']:.3f}", 'is a number to': f"{end['by a number']:.2%}",
                'is a matrix to': f"{end['by a matrix']:.2%}",
                'dimension': f"{start:.2f} → {end['dimension']:.2f}"}
@@ -339,6 +348,12 @@ class Question(NamedTuple):
     "A curve that would be lower if F made the data simpler, and how it is compared with another one."
     curve:str
     ratio:bool=True # by the geometric mean of the ratio, or by the mean difference?
+    of_noise:bool=True # an error: of the noise, or of F(x,t) in units of its variance?
+
+    def of(self, runs, tag=''):
+        "The curve. An error of ε by δ is one of F by σδ/α, up to factors that all models share at a time."
+        curve = mean_of(runs, self.curve + tag)
+        return curve if self.of_noise else [v/a**2 for v, a in zip(curve, mean_of(runs, 'stretch'))]
 
     def compare(self, mine, other):
         "Over all times but 0: below 1, or 0, if mine is lower."
@@ -347,13 +362,16 @@ class Question(NamedTuple):
         return mean(a - b for a, b in pairs)
 
     @property
-    def neutral(self): return 1 if self.ratio else 0
+    def neutral(self): return 1. if self.ratio else 0.
 
 questions = {
     'dimension of F': Question('dimension'), 'dimension of z': Question('dimension of z'),
-    'structure of F, bits/dim': Question('structure', ratio=False),
-    'structure of z, bits/dim': Question('structure of z', ratio=False),
-    'linear error': Question('linear error'), 'network error': Question('network error')}
+    'structure of F': Question('structure', ratio=False),
+    'structure of z': Question('structure of z', ratio=False),
+    'error of ε, linear': Question('linear error'), 'error of ε, network': Question('network error'),
+    'error of F, linear': Question('linear error', of_noise=False),
+    'error of F, network': Question('network error', of_noise=False)}
+margin = .005 # what counts as lower: half a per cent, or as many bits/dim
 
 def compared(record):
     "For each NDM and each question, how it compares with the ordinary diffusion, and how enlarged data do."
@@ -361,19 +379,18 @@ def compared(record):
         if models[model].preset != 'ndm': continue
         plain, found = record['runs'].of(data=data, model='vdm'), {}
         for name, q in questions.items():
-            other = mean_of(plain, q.curve)
-            mine, enlarged = mean_of(runs, q.curve), q.curve + ', enlarged'
-            size = q.compare(mean_of(runs, enlarged), other) if enlarged in runs[0]['curves'] else q.neutral
-            found[name] = q.compare(mine, other), size
+            other, sized = q.of(plain), f'{q.curve}, enlarged' in runs[0]['curves']
+            size = q.compare(q.of(runs, ', enlarged'), other) if sized else q.neutral
+            found[name] = q.compare(q.of(runs), other), size
         yield (data, model), found
 
 def findings(record):
-    "What `compared` says, as a table; bold is what is below both rivals."
+    "What `compared` says, as a table; bold is what is below that of data enlarged as much."
     for (data, model), found in compared(record):
         row = dict(data=data, model=model)
         for name, (mine, size) in found.items():
             text = f'{mine:.3f} ({size:.3f})'
-            row[name] = f'**{text}**' if mine < min(size, questions[name].neutral) else text
+            row[name] = f'**{text}**' if mine < size - margin else text
         yield row
 
 @what_f_learns.override
