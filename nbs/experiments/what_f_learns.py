@@ -176,12 +176,22 @@ def in_common(points, x):
     square = move.square().sum(1).mean().item()
     return move.mean(0).square().sum().item()/square if square > 1e-8 else 0.
 
+def best_matrix(g, f):
+    "The A for which g A is nearest to f, with a little ridge for pixels that never change."
+    ridge = 1e-4*g.square().sum()/g.shape[1]*torch.eye(g.shape[1]).double()
+    return torch.linalg.solve(g.T @ g + ridge, g.T @ f)
+
+def structures(points, matrix_only, few, noise):
+    "That of F(x,t), and of what a matrix can do of it, with the same random numbers."
+    with repeatable(0, 'cpu'): found = structure(points[:few], noise)
+    with repeatable(0, 'cpu'): rival = structure(matrix_only[:few], noise)
+    return found | {'structure, matrix': rival['structure']}
+
 def shape_of(points, x, others, x_others, few, event, sigma):
     "What F does to x at one time, without noise."
     f, g = points - points.mean(0), x - x.mean(0)
     scale = ((f*g).sum()/g.square().sum()).item()
-    ridge = 1e-4*g.square().sum()/g.shape[1]*torch.eye(g.shape[1]).double()
-    linear = torch.linalg.solve(g.T @ g + ridge, g.T @ f)
+    linear = best_matrix(g, f)
     left = others - points.mean(0) - (x_others - x.mean(0)) @ linear
     total = (others - points.mean(0)).square().sum()
     found = {
@@ -192,7 +202,7 @@ def shape_of(points, x, others, x_others, few, event, sigma):
         'by a number': 1 - ((f - scale*g).square().sum()/f.square().sum()).item(),
         'by a matrix': 1 - (left.square().sum()/total).item(),
         'dimension': effective_dimension(eigenvalues(points))}
-    with repeatable(0, 'cpu'): found |= structure(points[:few], sigma)
+    found |= structures(points, g @ linear, few, sigma)
     return found | (of_images(f, x.mean(0), event) if len(event) == 3 else {})
 
 def of_images(f, mean, event):
@@ -349,6 +359,7 @@ class Question(NamedTuple):
     curve:str
     ratio:bool=True # by the geometric mean of the ratio, or by the mean difference?
     of_noise:bool=True # an error: of the noise, or of F(x,t) in units of its variance?
+    rival:str=', enlarged' # the end of the name of the curve of another rival, if there is one
 
     def of(self, runs, tag=''):
         "The curve. An error of ε by δ is one of F by σδ/α, up to factors that all models share at a time."
@@ -366,7 +377,7 @@ class Question(NamedTuple):
 
 questions = {
     'dimension of F': Question('dimension'), 'dimension of z': Question('dimension of z'),
-    'structure of F': Question('structure', ratio=False),
+    'structure of F': Question('structure', ratio=False, rival=', matrix'),
     'structure of z': Question('structure of z', ratio=False),
     'error of ε, linear': Question('linear error'), 'error of ε, network': Question('network error'),
     'error of F, linear': Question('linear error', of_noise=False),
@@ -374,18 +385,18 @@ questions = {
 margin = .005 # what counts as lower: half a per cent, or as many bits/dim
 
 def compared(record):
-    "For each NDM and each question, how it compares with the ordinary diffusion, and how enlarged data do."
+    "For each NDM and question, how it compares with the ordinary diffusion, and how the other rival does."
     for (data, model), runs in groups(record):
         if models[model].preset != 'ndm': continue
         plain, found = record['runs'].of(data=data, model='vdm'), {}
         for name, q in questions.items():
-            other, sized = q.of(plain), f'{q.curve}, enlarged' in runs[0]['curves']
-            size = q.compare(q.of(runs, ', enlarged'), other) if sized else q.neutral
+            other, there = q.of(plain), q.curve + q.rival in runs[0]['curves']
+            size = q.compare(q.of(runs, q.rival), other) if there else q.neutral
             found[name] = q.compare(q.of(runs), other), size
         yield (data, model), found
 
 def findings(record):
-    "What `compared` says, as a table; bold is what is below that of data enlarged as much."
+    "What `compared` says, as a table; bold is what is below the other rival, in brackets."
     for (data, model), found in compared(record):
         row = dict(data=data, model=model)
         for name, (mine, size) in found.items():
