@@ -51,7 +51,7 @@ short = dict(iterations=150, every=75, repeats=1, valid=200, test=500, test_repe
 suites = dict(
     checkerboard = Suite(tuple(models), dict(width=128, batch=256, iterations=1500)),
     digits       = Suite(tuple(models), judge=300, bound=300),
-    mnist        = Suite(('vdm', 'ndm', 'ndm, T = 10'), short, fit=4000, few=1000, bound=100))
+    mnist        = Suite(('vdm', 'ndm, T = 10', 'ndm'), short, fit=4000, few=1000, bound=100))
 times = tuple(i/10 for i in range(11))
 pieces, neighbours, draws = 25, 4, 4
 what_f_learns = Experiment('what_f_learns', key=('data', 'model', 'seed'))
@@ -303,20 +303,18 @@ def draw_points(trained, x):
 
 @torch.no_grad()
 def draw_images(trained, x):
-    "F(x,t) of some images, a block of rows for each model; white is zero."
-    rows = len(x)*len(trained)
-    size = 1.05*len(shown) + 1.2, 1.05*rows + .3
-    fig, axs = plt.subplots(rows, len(shown), figsize=size, layout='constrained', squeeze=False)
-    moved = {name: transformed(model, x, shown) for name, model in trained.items()}
-    limit = max(f.abs().max().item() for f in moved.values())
-    for i, (name, f) in enumerate(moved.items()):
-        for j, row in enumerate(axs[i*len(x):][:len(x)]):
-            for ax, image in zip(row, f[:, j]):
-                drawn = ax.imshow(image.unflatten(0, x.shape[2:]), cmap='RdBu_r', vmin=-limit, vmax=limit)
-                ax.set(xticks=[], yticks=[])
-            if j == 0: row[0].set_ylabel(name, fontsize=9)
-    for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}', fontsize=9)
-    fig.colorbar(drawn, ax=axs, shrink=.5)
+    "F(x,t) of some images, a block of rows and a scale for each model; white is zero."
+    size = 1.05*len(shown) + 1.2, 1.05*len(x)*len(trained) + .3
+    fig = plt.figure(figsize=size, layout='constrained')
+    for (name, model), block in zip(trained.items(), fig.subfigures(len(trained), squeeze=False)[:, 0]):
+        axs, moved = block.subplots(len(x), len(shown), squeeze=False), transformed(model, x, shown)
+        limit = moved.abs().max().item()
+        for ax, image in zip(axs.flat, moved.transpose(0, 1).flatten(0, 1)):
+            drawn = ax.imshow(image.unflatten(0, x.shape[2:]), cmap='RdBu_r', vmin=-limit, vmax=limit)
+            ax.set(xticks=[], yticks=[])
+        for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}', fontsize=9)
+        axs[0, 0].set_title(f'{name}\nt = {shown[0]:g}', fontsize=9)
+        block.colorbar(drawn, ax=axs, shrink=.8)
     return fig
 
 @what_f_learns.override
