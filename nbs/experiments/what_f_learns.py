@@ -352,6 +352,8 @@ def groups(record):
     for data, mine in record['runs'].by('data', tuple(suites)).items():
         for model, runs in mine.by('model', tuple(models)).items(): yield (data, model), runs
 
+margin = .005 # what counts as lower
+
 class Question(NamedTuple):
     "A curve that would be lower if F made the data simpler, and how it is compared with another one."
     curve:str
@@ -373,6 +375,10 @@ class Question(NamedTuple):
     @property
     def neutral(self): return 1. if self.ratio else 0.
 
+    def lower(self, mine, other):
+        "Is it, by half a per cent or by 0.005 bits/dim?"
+        return mine < other*(1 - margin) if self.ratio else mine < other - margin
+
 questions = {
     'dimension of F': Question('dimension'), 'dimension of z': Question('dimension of z'),
     'structure of F': Question('structure', ratio=False, rival=', matrix'),
@@ -380,7 +386,6 @@ questions = {
     'error of ε, linear': Question('linear error'), 'error of ε, network': Question('network error'),
     'error of F, linear': Question('linear error', of_noise=False),
     'error of F, network': Question('network error', of_noise=False)}
-margin = .005 # what counts as lower: half a per cent, or as many bits/dim
 
 def compared(record):
     "For each NDM and question, how it compares with the ordinary diffusion, and how the other rival does."
@@ -399,7 +404,7 @@ def findings(record):
         row = dict(data=data, model=model)
         for name, (mine, size) in found.items():
             text = f'{mine:.3f} ({size:.3f})'
-            row[name] = f'**{text}**' if mine < size - margin else text
+            row[name] = f'**{text}**' if questions[name].lower(mine, size) else text
         yield row
 
 @what_f_learns.override
