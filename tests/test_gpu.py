@@ -3,13 +3,14 @@ import pytest, torch
 from ndm_nb.bridges import BridgeBound, log_prob_bridge, pair_up, pairings, path_cost, sample_bridge
 from ndm_nb.continuous import generative_drift
 from ndm_nb.data import dataset
-from ndm_nb.discrete import sample_ancestral
+from ndm_nb.discrete import reverse_step, sample_ancestral
 from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.likelihood import log_prob_ode
-from ndm_nb.presets import build, presets
+from ndm_nb.presets import build, presets, variances
 from ndm_nb.sampling import sample_ode, sample_sde
 from ndm_nb.times import ImportanceTime, time_samplers
 from ndm_nb.training import Trainer
+from ndm_nb.variance import optimal_variance
 from ndm_nb.volatility import OptimalVolatility
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
@@ -91,3 +92,21 @@ def test_training_a_bridge_on_gpu(pairing):
                       iterations=40, every=10, ema=.8, device='cuda')
     history = trainer.fit(progress=False)
     assert history[-1]['valid'] < history[0]['valid']
+
+@pytest.mark.parametrize('variance', variances)
+def test_variance_of_a_step_on_gpu_agrees_with_cpu(variance):
+    digits = dataset('digits')
+    torch.manual_seed(0)
+    model = build('ndm', digits.event, digits.levels, width=64, variance=variance).double()
+    for p in model.parameters(): torch.nn.init.normal_(p, std=.05)
+    z, t = torch.randn(32, *digits.event).double(), torch.randint(1, 11, (32,)).double()/10
+    def results(z, t):
+        p = reverse_step(model, z, t - .1, t)
+        return p.mean, p.std.expand_as(p.mean), model.variance(z, t - .1, t)
+    agree(model, results, z, t)
+    Trainer(model.cpu().float(), bound_for(10), digits.train, digits.valid,
+            iterations=10, every=5, device='cuda').fit(progress=False)
+    for name, v in model.variance.named_buffers(): assert v.device.type == 'cuda' and v.isfinite().all(), name
+    assert sample_ancestral(model, torch.randn(4, *digits.event, device='cuda'), 7).isfinite().all()
+    best = optimal_variance(model, digits.train.cuda(), 4)
+    assert best.excess.device.type == 'cuda' and (best.weight > 0).all()
