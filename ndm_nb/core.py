@@ -87,7 +87,7 @@ def t_flow(
     return (value, dot) if wanted else (value.detach(), dot.detach())
 
 # %% ../nbs/00_core.ipynb #c0de0024
-_known = None                                                     # inside `remembering`: what has been computed
+_known = None                                           # inside `remembering`: what has been computed
 
 @contextmanager
 def remembering():
@@ -110,7 +110,7 @@ def remembered(
     value = compute()
     # what belongs to a transform of torch.func must not outlive it
     if torch._C._functorch.is_functorch_wrapped_tensor(value): return value
-    _known[key] = owner, t, value                                 # both are kept, so that no other has their id
+    _known[key] = owner, t, value                       # both are kept, so that no other has their id
     return value
 
 # %% ../nbs/00_core.ipynb #a3949b56

@@ -39,6 +39,9 @@ class ModelOptions(Options):
     gamma:tuple[float, float]=(-7., 4.) # -log SNR at the data end and (vp only) at the noise end
     predictor:str|None=None # what the network predicts: v, noise, data, residual; for a bridge ends, target
     base:str|None=None # the base schedule: vp, ot, geometric; for a bridge brownian
+    transform_width:int|None=None # of the networks of F; by default half of the width
+    transform_depth:int|None=None # of the networks of F; by default 1
+    transform_coarse:int|None=None # of unet: F sees squares of so many by so many pixels; by default 2
 
     def check(self): choose(self.preset, presets, 'preset')
 
