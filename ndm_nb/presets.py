@@ -156,7 +156,7 @@ presets = dict(
 # %% ../nbs/24_presets.ipynb #p2200012
 # the smallest and the largest number that an option can be
 _limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000),
-               multipliers=(1, 1024), attention=(1, 2**16), fourier=(0, 23))   # 2^23 and more have no fraction in float32
+               multipliers=(1, 1024), attention=(1, 2**16), fourier=(0, 23))         # 23 bits in a float32
 _largest_event = 2**26 # numbers in a sample
 _largest_gamma = 88. # e^88 is about the largest float32
 
