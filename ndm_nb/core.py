@@ -66,8 +66,8 @@ def may_fuse(
 # %% ../nbs/00_core.ipynb #c0de0027
 def may_go_backward()->bool: # False inside another derivative but by autograd, and in `torch.compile`
     "Can the code that asks take derivatives by `torch.autograd.grad`?"
-    nested = forward_ad._current_level >= 0 or torch._C._functorch.peek_interpreter_stack() is not None
-    return not nested and not torch.compiler.is_compiling()
+    if torch.compiler.is_compiling(): return False                # first: a compiler cannot look further
+    return forward_ad._current_level < 0 and torch._C._functorch.peek_interpreter_stack() is None
 
 def t_flow(
     f, # a function of `t` that treats the samples of a batch independently, and returns a tensor
