@@ -66,8 +66,8 @@ def may_fuse(
 # %% ../nbs/00_core.ipynb #c0de0027
 def may_go_backward()->bool: # False inside another derivative but by autograd, and in `torch.compile`
     "Can the code that asks take derivatives by `torch.autograd.grad`?"
-    nested = forward_ad._current_level >= 0 or torch._C._functorch.peek_interpreter_stack() is not None
-    return not nested and not torch.compiler.is_compiling()
+    if torch.compiler.is_compiling(): return False                # first: a compiler cannot look further
+    return forward_ad._current_level < 0 and torch._C._functorch.peek_interpreter_stack() is None
 
 def t_flow(
     f, # a function of `t` that treats the samples of a batch independently, and returns a tensor
@@ -87,7 +87,7 @@ def t_flow(
     return (value, dot) if wanted else (value.detach(), dot.detach())
 
 # %% ../nbs/00_core.ipynb #c0de0024
-_known = None                                                     # inside `remembering`: what has been computed
+_known = None                                           # inside `remembering`: what has been computed
 
 @contextmanager
 def remembering():
@@ -110,7 +110,7 @@ def remembered(
     value = compute()
     # what belongs to a transform of torch.func must not outlive it
     if torch._C._functorch.is_functorch_wrapped_tensor(value): return value
-    _known[key] = owner, t, value                                 # both are kept, so that no other has their id
+    _known[key] = owner, t, value                       # both are kept, so that no other has their id
     return value
 
 # %% ../nbs/00_core.ipynb #a3949b56

@@ -55,8 +55,8 @@ def _unet(event, outputs=None, time=True, *, width, depth, coarse=1, multipliers
 
 networks = dict(
     mlp  = Network(_mlp, 256, 3),
-    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1, coarse=True,
-                   narrow=2))
+    unet = Network(_unet, 64, 2, ('multipliers', 'attention', 'fourier'), multiple=4, least_depth=1,
+                   coarse=True, narrow=2))
 
 # %% ../nbs/24_presets.ipynb #p2200003
 class Base(NamedTuple):
@@ -144,7 +144,8 @@ class Preset(NamedTuple):
     rival:str|None='ddpm' # the preset that it is compared with, unless told otherwise; None for none
     task:str='generation' # a name in `ndm_nb.tasks.tasks`
 
-_a_bridge = partial(Preset, base='brownian', predictor='ends', rival=None, task='translation', coarse=1)
+_a_bridge = partial(Preset, base='brownian', predictor='ends', rival=None, task='translation',
+                    coarse=1)
 
 presets = dict(
     ddpm            = Preset(_linear, 'fixed forward process', steps=10),
@@ -167,7 +168,7 @@ presets = dict(
 # the smallest and the largest number that an option can be
 _limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000),
                multipliers=(1, 1024), attention=(1, 2**16), rows=(1, 1000),
-               fourier=(0, 23))                              # beyond 2^23 a float32 has no fraction left
+               fourier=(0, 23))                                                     # 23 bits in a float32
 _largest_event = 2**26 # numbers in a sample
 _largest_gamma = 88. # e^88 is about the largest float32
 
@@ -298,7 +299,8 @@ def build(
         "A network of the size of F, or one that is so many times narrower than the predictor."
         size = inner if narrow is None else inner | dict(width=kind.narrower(sizes['width'], narrow), depth=1)
         return _within_memory(kind.make, size)(event, outputs, time)
-    first = _within_memory(kind.make, sizes)(*guess.network(event))           # made first: it starts the same whatever the forward process
+    # made first: it starts the same whatever the forward process
+    first = _within_memory(kind.make, sizes)(*guess.network(event))
     schedule = (ground.learned if row.learned_gamma else ground.schedule)(*gamma)
     forward_process, volatility = row.process(schedule, event, terms, net), ground.volatility(schedule)
     if row.learned_volatility: volatility = LearnedVolatility(volatility)

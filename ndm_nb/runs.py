@@ -42,9 +42,9 @@ class ModelOptions(Options):
     predictor:str|None=None # what the network predicts: v, noise, data, residual; for a bridge ends, target
     base:str|None=None # the base schedule: vp, ot, geometric; for a bridge brownian
     variance:_Variance|None=None # of a step: posterior, or better step, pixel (by default), network
-    transform_width:int|None=None # of the networks of F
-    transform_depth:int|None=None # residual blocks of the networks of F
-    transform_coarse:int|None=None # of unet: F works on squares of so many by so many pixels
+    transform_width:int|None=None # of the networks of F; by default as wide, unet half
+    transform_depth:int|None=None # of the networks of F; by default 1
+    transform_coarse:int|None=None # of unet: F sees squares of so many by so many pixels; by default 2
 
     def check(self): choose(self.preset, presets, 'preset')
 

@@ -57,7 +57,7 @@ class VariancePreserving(NoiseSchedule):
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
-        r"$\dot\alpha = -\frac12\alpha\sigma^2\dot\gamma$ and $\dot\sigma = \frac12\sigma\alpha^2\dot\gamma$, beside the values."
+        r"$\dot\alpha = -\frac12\alpha\sigma^2\dot\gamma$ and $\dot\sigma = \frac12\sigma\alpha^2\dot\gamma$."
         (alpha, sigma), (_, d_gamma) = self(t), self.gamma_flow(t)
         rate = alpha*sigma*d_gamma/2
         return (alpha, sigma), (-sigma*rate, alpha*rate)

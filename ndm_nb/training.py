@@ -94,12 +94,13 @@ class BoundModule(nn.Module):
     ):
         super().__init__()
         self.model, self.bound, self.half, self.penalty = model, bound, precision == 'bf16', penalty
+        self.memory = remembering                                   # a compiler remembers by itself
 
     def forward(self,
         x:Tensor, # data, shape `(B, *event)`
     )->dict: # name to bits/dim, each of shape `(B,)`
         "What the loss consists of, for each sample."
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half), remembering():
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half), self.memory():
             return bound_terms(self.model, self.bound, x, self.penalty)
 
 # %% ../nbs/22_training.ipynb #b6ae44fe
@@ -320,7 +321,9 @@ def _prepare(self:Trainer, model, device):
     self.model = model.to(self.device)
     module = BoundModule(self.model.eval(), self.bound, o.precision, self.penalty)
     unused.find_unused_parameters = self._leaves_out(module)
-    if o.compile: module.compile()
+    if o.compile:
+        module.memory = nullcontext
+        module.compile()
     self.module = self.accelerator.prepare(module.train())
     fused = self.device.type in ('cpu', 'cuda')                     # all weights in one operation
     self.optimiser = torch.optim.Adam(self.model.parameters(), lr=o.lr, fused=fused)
