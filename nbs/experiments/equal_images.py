@@ -42,7 +42,7 @@ images = Experiment('equal_{data}', key=('model', 'T', 'seed'))
 def run_name(data, model, T, seed): return f'{data}-{model.replace(", ", "-")}-T{T or "inf"}-seed{seed}'
 
 @images.override
-def settings(minutes, n): return dict(budget_minutes=minutes, samples=n)
+def settings(minutes, n, batch): return dict(budget_minutes=minutes, samples=n, batch=batch)
 
 @images.fact
 def floor(data, data_root, device, n):
@@ -88,10 +88,11 @@ def jobs(data, Ts, seeds, minutes, costs, record):
             if not costs: yield dict(model=model, T=T, seed=seed, iterations=fitting)
 
 @images.measure
-def run(data, model, T, seed, iterations, n, data_root, out, device, job):
+def run(data, model, T, seed, iterations, n, batch, data_root, out, device, job):
     "Train one model; its figures, and the distances of its samples."
     name = run_name(data, model, T, seed)
-    figures = train(name=name, job=job, data=data, T=T or 'inf', iterations=iterations, **models[data][model])
+    figures = train(name=name, job=job, data=data, T=T or 'inf', iterations=iterations,
+                    batch=batch or None, **models[data][model])
     net = load(name, out, device)[0]
     torch.manual_seed(1000 + seed)
     noise = torch.randn(n, *net.config['event']).to(next(net.parameters()).device)
@@ -146,5 +147,5 @@ def report(record):
     if record['floor']: yield distances(record)
 
 if __name__ == '__main__':
-    images.main(data=models, Ts=(10, None), seeds=(0,), minutes=60., n=5000, costs=False, processes=1,
-                **options)
+    images.main(data=models, Ts=(10, None), seeds=(0,), minutes=60., n=5000, batch=0, costs=False,
+                processes=1, **options)
