@@ -60,8 +60,8 @@ def written_out(
 def may_fuse(
     times:int=9, # how often the fused layer can be differentiated backward
 )->bool: # False inside a forward-mode derivative, and inside `written_out` if that is not often enough
-    "May a layer be a fused one, whose forward-mode derivative is missing or wrong?"
-    return forward_ad._current_level < 0 and times >= _times
+    "May a layer be a fused one, whose forward-mode derivative may be wrong? A compiler fuses by itself."
+    return not torch.compiler.is_compiling() and forward_ad._current_level < 0 and times >= _times
 
 # %% ../nbs/00_core.ipynb #c0de0027
 def may_go_backward()->bool: # False inside another derivative but by autograd, and in `torch.compile`

@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import NamedTuple
 import torch
-from ndm_nb import nfdm, training, transforms
+from ndm_nb import nfdm, transforms
 from ndm_nb.core import t_jvp, written_out
 from ndm_nb.data import as_float
 from ndm_nb.evaluation import bound_for
@@ -102,7 +102,6 @@ def replaced(*places):
 
 def in_forward_mode(): return replaced((transforms, 't_flow', t_jvp), (nfdm, 't_flow', t_jvp))
 def one_by_one(): return replaced((nfdm.FlowMarginal, 'motion', lambda q, z: (q.velocity(z), q.score(z))))
-def again_and_again(): return replaced((training, 'remembering', nullcontext))
 
 class Way(NamedTuple):
     "A step without one of the ideas, or with one that is not used by default."
@@ -124,12 +123,13 @@ def plain_adam(trainer):
     lr, weights = trainer.options.lr, trainer.model.parameters()
     trainer.optimiser = torch.optim.Adam(weights, lr=lr, foreach=False, fused=False)
 
+def forgetful(trainer): trainer.module.memory = nullcontext
 def channels_last(trainer): trainer.model.to(memory_format=torch.channels_last)
 
 ideas = {
     'layers fused': Way(('ddpm', 'ndm', 'ndm_full', 'nfdm_paper', 'nfdm_flow'), written_out),
     'Adam in one operation': Way(('ddpm',), change=plain_adam),
-    'a schedule once for each time': Way(('ddpm', 'vdm'), again_and_again),
+    'a schedule once for each time': Way(('ddpm', 'vdm'), change=forgetful),
     'F half as wide, of one block, on coarse pixels': Way(('ndm', 'nfdm', 'ndm_full', 'nfdm_paper'),
                                                           options=like_predictor),
     'coarse pixels': Way(('ndm', 'nfdm', 'ndm_full', 'nfdm_flow'), options=fine),
