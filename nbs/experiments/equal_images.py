@@ -52,7 +52,7 @@ def floor(data, data_root, device, n):
     return judge.distance(judge.others[:n])
 
 @images.fact
-def seconds(data, data_root, device, precision):
+def seconds(data, data_root, device, precision, batch):
     "Of a training step of each model: the best of several rounds in which they take turns."
     splits, own = dataset(data, data_root or None), settings_for(data)
     training = {name: value for name, value in own.items() if name in TrainingOptions.__dataclass_fields__}
@@ -60,6 +60,7 @@ def seconds(data, data_root, device, precision):
     sizes = {name: own[name] for name in of_model if name in own}
     if device != 'auto': training['device'] = device
     if precision: training['precision'] = precision
+    if batch: training['batch'] = batch
     trainers, best = {}, {}
     for T, names in wanted[data].items():
         for model in names:
