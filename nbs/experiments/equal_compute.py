@@ -29,7 +29,7 @@ from ndm_nb.model import ReverseVariance
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode
 from ndm_nb.training import Trainer
-from harness import Experiment, origin, parameters
+from harness import Experiment, markdown, origin, parameters, pm
 
 class Suite(NamedTuple):
     "A data set, and how models are trained on it."
@@ -41,19 +41,36 @@ suites = dict(
     digits       = Suite(dict(predictor='noise'), 316, dict(iterations=2500)),
     checkerboard = Suite(dict(predictor='noise', width=128, gamma=(-10., 5.)), 158,
                          dict(iterations=1500, batch=256)))
-models = {'ddpm': 'ddpm', 'ddpm, wide': 'ddpm', 'vdm': 'vdm', 'ndm': 'ndm', 'nfdm': 'nfdm'}
+class Model(NamedTuple):
+    "What is compared."
+    preset:str
+    wide:bool=False # as many parameters as the NDM?
+    options:dict={} # of `build`
+    training:dict={} # of `Trainer`
+    after:str|None=None # for half of the seconds it is this model, and goes on from there without a jump
+
+models = {'ddpm': Model('ddpm'), 'ddpm, wide': Model('ddpm', wide=True), 'vdm': Model('vdm'),
+          'ndm': Model('ndm'), 'nfdm': Model('nfdm')}
+changes = {'ddpm, lr 4e-3': Model('ddpm', training=dict(lr=4e-3))}
+for name in ('ndm', 'nfdm'):
+    changes |= {f'{name}, lr 4e-3': Model(name, training=dict(lr=4e-3)),
+                f'{name}, F half as wide': Model(name, options=dict(transform_width=128)),
+                f'{name}, one term': Model(name, options=dict(terms=1)),
+                f'{name}, unlocked half-way': Model(name, after='ddpm')}
+known = models | changes
 yardstick, variances = ('ndm', 'pixel'), ('posterior', 'step', 'pixel', 'network')
 rounds, sampled = 5, 2000                      # of measuring a cost; samples to be judged
 equal = Experiment('equal_{data}', key=('model', 'variance', 'T', 'equal', 'seed'))
 
 def make(data, model, variance, T, seed=0, splits=None, **options):
     "A trainer, with the model it trains."
-    suite, splits = suites[data], splits or dataset(data)
-    width = dict(width=suite.wide) if 'wide' in model else {}
+    suite, splits, chosen = suites[data], splits or dataset(data), known[model]
+    width = dict(width=suite.wide) if chosen.wide else {}
     torch.manual_seed(seed)
-    net = build(models[model], splits.event, splits.levels, variance=variance, rows=T or 1,
-                **suite.options | width)
-    return Trainer(net, bound_for(T), splits.train, splits.valid, seed=seed, **suite.training | options)
+    net = build(chosen.preset, splits.event, splits.levels, variance=variance, rows=T or 1,
+                **suite.options | width | chosen.options)
+    options = suite.training | chosen.training | options
+    return Trainer(net, bound_for(T), splits.train, splits.valid, seed=seed, **options)
 
 def kinds():
     "Models and variances; in continuous time there is no variance to choose."
@@ -63,19 +80,26 @@ def kinds():
 
 def key(model, variance, T): return f'{model}, {variance}' if T else f'{model}, continuous'
 
-@equal.fact
-def cost(data):
+def costs_of(data, kinds):
     "Of a training step, in units of `ddpm` with the posterior's variance: in turns, the best counts."
     splits, best = dataset(data), {}
-    splits = splits._replace(valid=splits.valid[:2])
-    for _ in range(rounds):
-        for kind in kinds():
-            trainer = make(data, *kind, splits=splits, iterations=30, every=30)
-            start = time.perf_counter()
-            trainer.fit(progress=False)
-            seconds = time.perf_counter() - start
-            best[key(*kind)] = min(best.get(key(*kind), seconds), seconds)
+    splits, kinds = splits._replace(valid=splits.valid[:2]), [('ddpm', 'posterior', 10), *kinds]
+    for _, kind in product(range(rounds), kinds):
+        trainer = make(data, *kind, splits=splits, iterations=30, every=30)
+        start = time.process_time()
+        trainer.fit(progress=False)
+        seconds = time.process_time() - start
+        best[key(*kind)] = min(best.get(key(*kind), seconds), seconds)
     return {name: round(seconds/best['ddpm, posterior'], 3) for name, seconds in best.items()}
+
+@equal.fact
+def cost(data): return costs_of(data, kinds())
+
+@equal.fact
+def cost_of_changes(data):
+    if data != 'digits': return {}
+    own = [(name, 'network', 10) for name, model in changes.items() if not (model.after or model.training)]
+    return costs_of(data, own)
 
 @equal.fact
 def sampling_cost(data):
@@ -92,15 +116,27 @@ def sampling_cost(data):
 @equal.override
 def jobs(data, models, variances, Ts, seeds, costs, record):
     "At equal seconds, as many iterations as fit into those of the yardstick. All variances at T = 10."
-    n, step, some = suites[data].training['iterations'], record['cost'], ('pixel', 'network')
+    n, some = suites[data].training['iterations'], ('pixel', 'network')
+    step = record['cost_of_changes'] | record['cost']
+    def fitting(model):
+        "How many iterations fit; of one that is another model first, into half of the seconds."
+        chosen = known[model]
+        same = model if key(model, variance, T) in step else chosen.preset
+        each = round(n*step[key(*yardstick, 10)]/step[key(same, variance, T)])
+        return each//2 if chosen.after else each
     for seed, T, model, variance in product(seeds, Ts, models, variances):
         if costs or model == 'vdm' and T or variance != ('posterior' if T is None else variance): continue
         if T not in (10, None) and variance not in some: continue
         job = dict(model=model, variance=variance, T=T, seed=seed)
-        fitting = round(n*step[key(*yardstick, 10)]/step[key(model, variance, T)])
+        if model in changes:
+            if (T, variance) != (10, 'network'): continue
+            earlier = changes[model].after
+            yield job | dict(equal='seconds', iterations=fitting(model),
+                             first=fitting(earlier)//2 if earlier else 0)
+            continue
         yield job | dict(equal='iterations', iterations=n)
         if (model, variance) != yardstick or T is None:
-            yield job | dict(equal='seconds', iterations=fitting)
+            yield job | dict(equal='seconds', iterations=fitting(model))
 
 @cache
 def reader():
@@ -155,10 +191,14 @@ def few_steps(model, noise, steps, distance):
     return found
 
 @equal.measure
-def run(data, model, variance, T, seed, iterations):
+def run(data, model, variance, T, seed, iterations, first=0):
     "Train one model; its held-out metrics, and how far its samples are from the data."
-    splits = dataset(data)
+    splits, chosen, before = dataset(data), known[model], None
+    if chosen.after:
+        before = make(data, chosen.after, variance, T, seed, splits, iterations=first)
+        before.fit(progress=False)
     trainer = make(data, model, variance, T, seed, splits, iterations=iterations)
+    if before: trainer.model.load_state_dict(before.model.state_dict(), strict=False)
     history = trainer.fit(progress=False)
     figures = evaluate(trainer.model, trainer.bound, splits.test)
     torch.manual_seed(1000 + seed)
@@ -168,6 +208,16 @@ def run(data, model, variance, T, seed, iterations):
     return figures | dict(valid=trainer.best, iterations=iterations, seconds=history[-1]['seconds'],
                           parameters=parameters(trainer.model),
                           distances=found)
+
+def tried(record):
+    "What was changed where the learned process is not ahead, at equal seconds; a table of T = 10, a network."
+    def rows():
+        for name in ('ddpm', *(name for name in changes if name.startswith('ddpm')), 'ndm', 'nfdm',
+                     *(name for name in changes if not name.startswith('ddpm'))):
+            mine = record['runs'].of(model=name, variance='network', T=10, equal='seconds')
+            if mine: yield {'model': name, 'bits/dim': mine.pm('total'), 'in validation': mine.pm('valid'),
+                            'seeds': len(mine)}
+    return markdown(rows())
 
 def steps_name(T): return 'continuous' if T is None else f'T = {T}'
 
@@ -182,19 +232,55 @@ def table(record, how='iterations', show='total'):
     "A row for each model and variance, a column for each number of steps: held-out bits/dim."
     for model, variance in product(models, variances):
         row = dict(model=model, variance=variance)
-        for T, runs in record['runs'].by('T').items():
+        for T, runs in record['runs'].by('T', (2, 4, 10, 50, None)).items():
             mine = at_equal(runs, model, variance, how)
             if mine: row[steps_name(T)] = mine.pm(show)
         if len(row) == 2: continue
         costs = [record['cost'].get(key(model, variance, T)) for T in (10, None)]
         yield row | {'a step costs': f'{next(filter(None, costs)):.2f}'}
 
+def short(record, names=('ddpm', 'ndm', 'nfdm'), how='seconds'):
+    "Bits/dim of some models with each variance, a column for each number of steps; a Markdown table."
+    def rows():
+        for variance, model in product(variances, names):
+            row = {'variance of a step': words[variance], 'model': model}
+            for T in (2, 10, None):
+                runs = record['runs'].of(T=T)
+                mine = at_equal(runs, model, 'posterior' if T is None else variance, how)
+                if T is None and variance != variances[-1]: mine = []
+                row[steps_name(T)] = mine.pm('total') if mine else ''
+            yield row
+    return markdown(rows())
+
+words = dict(posterior="the posterior's", step='best of each step', pixel='best of each pixel',
+             network='a network')
+
+def gain(record, T, variance, model, how='seconds'):
+    "How far a model is below `ddpm` with the same variance, seed by seed, bits/dim."
+    runs = record['runs'].of(T=T)
+    ddpm, mine = (at_equal(runs, name, variance, how) for name in ('ddpm', model))
+    ddpm = {r['seed']: r['total'] for r in ddpm}
+    return [ddpm[r['seed']] - r['total'] for r in mine if r['seed'] in ddpm]
+
+def sampling(record, names=('ddpm', 'ndm', 'nfdm')):
+    "Distances of samples of the models with a variance for each pixel, at equal iterations; a table."
+    def rows():
+        for model, kind in product(names, ('ancestral', 'ancestral, c = 1', 'DDIM', 'Heun')):
+            row = {'model': model, 'sampler': kind}
+            for T in (2, 4, 10, 50):
+                mine = record['runs'].of(T=T, model=model, variance='pixel', equal='iterations')
+                values = [r['distances'][f'{kind}, {T}'] for r in mine if f'{kind}, {T}' in r['distances']]
+                row[f'T = {T}'] = pm(values, '.1f') if values else ''
+            yield row
+    return markdown(rows())
+
 @equal.override
 def report(record):
     "At equal iterations and at equal seconds."
     yield f"{origin(record)}; floor of the distance {record['floor']:.3f}"
     for how in ('iterations', 'seconds'): yield f'At equal {how}\n\n{table(record, how)}'
+    yield f'Changes that were tried, at equal seconds\n\n{tried(record)}'
 
 if __name__ == '__main__':
-    equal.main(data=suites, models=tuple(models), variances=variances, Ts=(10, 2, 4, 50, None),
+    equal.main(data=suites, models=tuple(known), variances=variances, Ts=(10, 2, 4, 50, None),
                seeds=(0, 1, 2), costs=False, processes=os.cpu_count())
