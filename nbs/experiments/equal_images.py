@@ -32,8 +32,8 @@ from harness import Experiment, markdown, origin, pm
 
 plain = {'ddpm': dict(preset='ddpm'), 'vdm': dict(preset='vdm'), 'ndm': dict(preset='ndm'),
          'nfdm': dict(preset='nfdm')}
-models = dict(mnist   = plain | {'ddpm, wide': dict(preset='ddpm', width=20)},
-              cifar10 = plain)
+kinds = dict(mnist   = plain | {'ddpm, wide': dict(preset='ddpm', width=20)},
+             cifar10 = plain)
 wanted = dict(mnist   = {10: ('ddpm', 'ddpm, wide', 'ndm', 'nfdm'), None: ('ddpm', 'vdm', 'ndm', 'nfdm')},
               cifar10 = {10: ('ddpm', 'ndm'), None: ('ddpm', 'nfdm')})
 evaluations = 2, 4, 10, 20, 50
@@ -65,7 +65,7 @@ def seconds(data, data_root, device, precision, batch):
     for T, names in wanted[data].items():
         for model in names:
             how = dict(variance='pixel' if T else 'posterior', rows=T or 1)
-            net = build(event=splits.event, levels=splits.levels, **sizes | how | models[data][model])
+            net = build(event=splits.event, levels=splits.levels, **sizes | how | kinds[data][model])
             trainer = Trainer(net, bound_for(T), splits.train, splits.valid[:2], **training)
             trainers[f'{model}, {steps_name(T)}'] = trainer
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -81,10 +81,10 @@ def seconds(data, data_root, device, precision, batch):
     return {name: round(each, 5) for name, each in best.items()}
 
 @images.override
-def jobs(data, Ts, seeds, minutes, costs, record):
+def jobs(data, Ts, models, seeds, minutes, costs, record):
     "As many iterations as fit."
     for seed, T in product(seeds, Ts):
-        for model in wanted[data][T]:
+        for model in (name for name in models if name in wanted[data][T]):
             fitting = round(60*minutes/record['seconds'][f'{model}, {steps_name(T)}'])
             if not costs: yield dict(model=model, T=T, seed=seed, iterations=fitting)
 
@@ -93,7 +93,7 @@ def run(data, model, T, seed, iterations, n, batch, data_root, out, device, job)
     "Train one model; its figures, and the distances of its samples."
     name = run_name(data, model, T, seed)
     figures = train(name=name, job=job, data=data, T=T or 'inf', iterations=iterations,
-                    batch=batch or None, **models[data][model])
+                    batch=batch or None, **kinds[data][model])
     net = load(name, out, device)[0]
     torch.manual_seed(1000 + seed)
     noise = torch.randn(n, *net.config['event']).to(next(net.parameters()).device)
@@ -148,5 +148,5 @@ def report(record):
     if record['floor']: yield distances(record)
 
 if __name__ == '__main__':
-    images.main(data=models, Ts=(10, None), seeds=(0,), minutes=60., n=5000, batch=0, costs=False,
-                processes=1, **options)
+    images.main(data=kinds, Ts=(10, None), models=tuple(kinds['mnist']), seeds=(0,), minutes=60., n=5000,
+                batch=0, costs=False, processes=1, **options)
