@@ -135,7 +135,7 @@ class Preset(NamedTuple):
     process:Callable # `(schedule, event, terms, net)` to a `ForwardProcess`
     about:str # the model in a few words
     base:str='vp' # name of its base
-    predictor:str|None=None # name of its predictor; None for `v`, or what suits the data
+    predictor:str|None=None # name of its predictor; None for any, `v` unless told otherwise
     learned_gamma:bool=False # is the schedule learned between its ends?
     learned_volatility:bool=False # is the volatility of the base corrected by a network?
     coarse:int=2 # $F$ and flows work on squares of so many by so many pixels, unless told otherwise
@@ -143,6 +143,11 @@ class Preset(NamedTuple):
     penalty:dict={} # options of the objective, unless told otherwise
     rival:str|None='ddpm' # the preset that it is compared with, unless told otherwise; None for none
     task:str='generation' # a name in `ndm_nb.tasks.tasks`
+
+    @property
+    def guess(self)->str: # a name in `predictors`
+        "Its predictor unless told otherwise."
+        return self.predictor or 'v'
 
 _a_bridge = partial(Preset, base='brownian', predictor='ends', rival=None, task='translation',
                     coarse=1)
@@ -284,7 +289,7 @@ def build(
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
-    base, predictor = row.base if base is None else base, predictor or row.predictor or 'v'
+    base, predictor = row.base if base is None else base, row.guess if predictor is None else predictor
     guess = choose(predictor, _for(row.task, predictors), 'predictor')
     ground = choose(base, _for(row.task, bases), 'base')
     kind, widen = choose(network, networks, 'network'), choose(variance, variances, 'variance')

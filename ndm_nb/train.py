@@ -409,7 +409,7 @@ def unchecked(
     return dataclass(plain)(**vars(options))
 
 # what changes the defaults of others
-_decisive = 'preset', 'data', 'data0', 'settings', 'config', 'network', 'minutes'
+_decisive = 'preset', 'base', 'data', 'data0', 'settings', 'config', 'network', 'minutes'
 
 def read_command(
     argv:list, # arguments, such as `['--preset', 'nfdm']`
@@ -505,7 +505,7 @@ def _train_command(argv):
     for name, row in presets.items():
         more = ', '.join(f'{option} {value}' for option, value in row.penalty.items())
         about = f'{row.about} ({more})' if more else row.about
-        print(f'{name:16}{row.steps or "inf":<5}{row.base:11}{row.predictor:11}{about}')
+        print(f'{name:16}{row.steps or "inf":<5}{row.base:11}{row.guess:11}{about}')
     sys.exit()
 
 train_main = console(ndm_train, _train_command)
