@@ -105,11 +105,14 @@ def optimal_variance(
     batch:int=1024, # samples at a time
     eta:float=1., # share of DDPM's variance, in (0, 1]
 )->OptimalVariance: # to be put in place of `model.variance`
-    "The best variance of each step for a trained model, in closed form, from the steps on the given data."
+    """The best variance of each step for a trained model, in closed form, from the steps on the given data.
+
+    Raises `InputError` for data in another precision than the model's."""
     check_batch(x)
     repeats, batch = check_whole(repeats, 'repeats'), check_whole(batch, 'batch')
-    event = x.shape[1:] if pixels else ()
-    best = OptimalVariance(model.forward_process.schedule, steps, event, decay=1.).to(x)
+    event, like = x.shape[1:] if pixels else (), model.standardised(x[:1])
+    best = OptimalVariance(model.forward_process.schedule, steps, event, decay=1.)
+    best.excess, best.weight = best.excess.to(like), best.weight.to(like)   # the schedule is the model's
     trial = NeuralDiffusion(model.forward_process, model.predictor, model.volatility, model.decoder,
                             model.units, best)
     for part in (part for _ in range(repeats) for part in x.split(batch)):
@@ -120,14 +123,16 @@ def optimal_variance(
 class LearnedVariance(ReverseVariance):
     r"""$\log c = u(t)\,\log(1+\lambda(s,t))$ with a learned $u\ge0$ for each pixel of each step.
 
-    Derived in this notebook; for a fixed forward process after improved DDPM, arXiv 2102.09672."""
+    Derived in this notebook; for a fixed forward process after improved DDPM, arXiv 2102.09672.
+    Raises `InputError` for impossible numbers."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
         rows:int, # number of rows of the table: best the $T$ that the model is used with
         event, # the shape of one sample
     ):
         super().__init__()
-        self.schedule, self.root = schedule, nn.Parameter(torch.ones(check_whole(rows, 'rows'), *event))
+        rows, event = check_whole(rows, 'rows'), check_type(tuple(event), tuple[int, ...], 'event')
+        self.schedule, self.root = schedule, nn.Parameter(torch.ones(rows, *event))
 
     def forward(self,
         z:Tensor, # $z_t$, shape `(B, *event)`
