@@ -246,9 +246,20 @@ class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
             raise InputError('the model has no config; expected one made by build(...), '
                              'which can make it again. '
                              'The weights of any other are saved by safetensors.torch.save_model')
-        config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=self.config)
+        told = self.config | _told(self.variance, self.config['variance'])
+        config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=told)
         save_folder(save_directory, self, config, metrics)
         if push_to_hub: return self.push_to_hub(**options)
+
+def _told(variance, name):
+    "What `build` has to be told for a variance, which may have been put into the model later."
+    if type(variance) is ReverseVariance: return dict(variance='posterior')
+    if isinstance(variance, OptimalVariance):
+        rows = _checked(len(variance.weight), 'rows')
+        return dict(variance='pixel' if variance.excess.ndim > 1 else 'step', rows=rows)
+    if isinstance(variance, NetVariance) and name == 'network': return {}
+    raise InputError(f'{type(variance).__name__} with variance={name!r}; '
+                     f'expected a variance that build can make: {", ".join(variances)}')
 
 def _downloaded(name, options):
     "The folder that a model of the hub was downloaded to."
@@ -284,7 +295,8 @@ def build(
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
-    base, predictor = row.base if base is None else base, predictor or row.predictor or 'v'
+    base = row.base if base is None else base
+    predictor = (row.predictor or 'v') if predictor is None else predictor
     guess = choose(predictor, _for(row.task, predictors), 'predictor')
     ground = choose(base, _for(row.task, bases), 'base')
     kind, widen = choose(network, networks, 'network'), choose(variance, variances, 'variance')
