@@ -26,6 +26,7 @@ def net(**options): return MLP(digits.event, width=16, depth=1, **options)
 def separable(): return NeuralForward(schedule, SeparableTransform(net(outputs=5, time=False)))
 def full(): return NeuralForward(schedule, NetTransform(net()))                     # its derivative is a JVP
 def affine(): return AffineForward(schedule, net(outputs=10, time=False), 5)
+def by_pixel(): return OptimalVariance(schedule, 10, digits.event)
 
 class Rows:
     "Stands for a tensor, of which samples are read when they are asked for."
@@ -52,7 +53,7 @@ class Case(NamedTuple):
     variance:Callable=lambda: None # makes the variance of a step
 
 cases = {'separable, T = 10': Case(separable, 10),
-         'variance of each pixel, T = 10': Case(separable, 10, variance=lambda: OptimalVariance(schedule, 10, digits.event)),
+         'variance of each pixel, T = 10': Case(separable, 10, variance=by_pixel),
          'full in t, continuous': Case(full),
          'spread, unused volatility, T = 10': Case(affine, 10),
          'importance': Case(full, times='importance'),
