@@ -86,7 +86,8 @@ def discrete_bound(
     _check_eta(eta, positive=True)
     steps = check_whole(steps, 'steps')
     path = model.path(x)
-    if t is None: i = (antithetic_time(len(x), path.data())*steps).floor().clamp(max=steps - 1) + 1    # never past T
+    if t is None:
+        i = (antithetic_time(len(x), path.data())*steps).floor().clamp(max=steps - 1) + 1   # never past T
     else:
         i = (check_time(t, x, values=True)*steps).round()
         if (i < 1).any() or ((i - t*steps).abs() > .05).any():

@@ -23,9 +23,9 @@ def gaussian_excess(
     s:Tensor, # the earlier times, shape `(B,)`
     t:Tensor, # the later times, shape `(B,)`
 )->Tensor: # $\lambda \ge 0$, shape `(B,)`
-    r"""$\lambda(s,t) = (\mathrm{SNR}_s-\mathrm{SNR}_t)/(1+\mathrm{SNR}_t)$, the best $c-1$ for data from $\mathcal N(0,I)$.
+    r"""$\lambda(s,t)$, the best $c-1$ for data from $\mathcal N(0,I)$.
 
-    Derived in this notebook."""
+    $\lambda = (\mathrm{SNR}_s-\mathrm{SNR}_t)/(1+\mathrm{SNR}_t)$, derived in this notebook."""
     gamma_s, gamma_t = schedule.gamma(s), schedule.gamma(t)
     return -torch.exp(-gamma_s)*torch.expm1(gamma_s - gamma_t)*torch.sigmoid(gamma_t)
 
@@ -65,7 +65,7 @@ class OptimalVariance(ReverseVariance):
         s:Tensor, # the earlier times, shape `(B,)`
         t:Tensor, # the later times, shape `(B,)`
     )->Tensor: # $\log c$, broadcastable to `z`
-        r"What is best for what was seen; in a row without statistics, what is best for $\mathcal N(0,I)$ data."
+        r"What is best for what was seen; in a row without statistics, for $\mathcal N(0,I)$ data."
         weight = expand(self.weight, self.excess)
         k = interpolate_rows(torch.where(weight > 0, self.excess/weight, 1.), t)
         excess = expand(gaussian_excess(self.schedule, s, t), z)*expand(k, z).to(z.dtype)
@@ -145,9 +145,10 @@ class LearnedVariance(ReverseVariance):
 
 # %% ../nbs/11_variance.ipynb #v1100061
 class NetVariance(ReverseVariance):
-    r"""$\log c = \mathrm{softplus}\big(\mathrm{net}(z_t,t) + a\big)\,\log(1+\lambda(s,t))$: for each sample its own.
+    r"""$c$ from a network, for each sample its own.
 
-    Derived in this notebook."""
+    $\log c = \mathrm{softplus}\big(\mathrm{net}(z_t,t) + a\big)\,\log(1+\lambda(s,t))$. Derived in this
+    notebook."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
         net:nn.Module, # `net(z, t)` of the shape of `z`
