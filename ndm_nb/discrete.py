@@ -85,13 +85,14 @@ def discrete_bound(
     check_batch(x)
     _check_eta(eta, positive=True)
     steps = check_whole(steps, 'steps')
-    if t is None: i = (antithetic_time(len(x), x)*steps).floor().clamp(max=steps - 1) + 1    # never past T
+    path = model.path(x)
+    if t is None:
+        i = (antithetic_time(len(x), path.data())*steps).floor().clamp(max=steps - 1) + 1   # never past T
     else:
         i = (check_time(t, x, values=True)*steps).round()
         if (i < 1).any() or ((i - t*steps).abs() > .05).any():
             raise InputError(f't is not on the grid; expected multiples of 1/{steps} in (0, 1]')
     s, t = (i - 1)/steps, i/steps
-    path = model.path(x)
     q_t = path(t)
     z = q_t.sample()
     q, p = posterior(path, z, s, t, eta, q_t), reverse_step(model, z, s, t, eta)

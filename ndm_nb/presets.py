@@ -251,9 +251,20 @@ class BuiltModel(NeuralDiffusion, ModelHubMixin, library_name='ndm_nb'):
             raise InputError('the model has no config; expected one made by build(...), '
                              'which can make it again. '
                              'The weights of any other are saved by safetensors.torch.save_model')
-        config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=self.config)
+        told = self.config | _told(self.variance, self.config['variance'])
+        config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=told)
         save_folder(save_directory, self, config, metrics)
         if push_to_hub: return self.push_to_hub(**options)
+
+def _told(variance, name):
+    "What `build` has to be told for a variance, which may have been put into the model later."
+    if type(variance) is ReverseVariance: return dict(variance='posterior')
+    if isinstance(variance, OptimalVariance):
+        rows = _checked(len(variance.weight), 'rows')
+        return dict(variance='pixel' if variance.excess.ndim > 1 else 'step', rows=rows)
+    if isinstance(variance, NetVariance) and name == 'network': return {}
+    raise InputError(f'{type(variance).__name__} with variance={name!r}; '
+                     f'expected a variance that build can make: {", ".join(variances)}')
 
 def _downloaded(name, options):
     "The folder that a model of the hub was downloaded to."
@@ -377,7 +388,8 @@ def _with_transform(config):
     "The configuration, with what one of before F had a size of its own leaves out: the predictor's, or half."
     row = presets.get(config.get('preset'))
     kind = networks.get(config.get('network', 'mlp'))
-    if 'transform_width' in config or not (row and kind and isinstance(config.get('width'), int)): return config
+    known = row and kind and isinstance(config.get('width'), int)
+    if 'transform_width' in config or not known: return config
     size = dict(transform_width=config['width'], transform_depth=config.get('depth'))
     if row.task == 'translation': size = dict(transform_width=kind.narrower(config['width'], 2))
     return config | size | (dict(transform_coarse=1) if kind.coarse else {})

@@ -57,8 +57,8 @@ class ModelOptions(Options):
         "The model. Raises `InputError` for options that do not go together."
         given = {name: value for name, value in asdict(self).items() if value is not None}
         if steps is None and self.variance not in (None, 'posterior'):
-            raise InputError(f'variance={self.variance!r} with T=inf; expected a number of steps T, '
-                             'since in continuous time there is no step that could be wider')
+            raise InputError(f'variance={self.variance!r} with T=inf; expected variance=posterior, or a '
+                             'number of steps T: in continuous time there is no step that could be wider')
         given = dict(variance='pixel' if steps else 'posterior', rows=min(steps or 10, _most_rows)) | given
         return build(event=event, levels=levels, standardise=standardise, **given)
 

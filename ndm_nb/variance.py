@@ -23,9 +23,9 @@ def gaussian_excess(
     s:Tensor, # the earlier times, shape `(B,)`
     t:Tensor, # the later times, shape `(B,)`
 )->Tensor: # $\lambda \ge 0$, shape `(B,)`
-    r"""$\lambda(s,t) = (\mathrm{SNR}_s-\mathrm{SNR}_t)/(1+\mathrm{SNR}_t)$, the best $c-1$ for data from $\mathcal N(0,I)$.
+    r"""$\lambda(s,t)$, the best $c-1$ for data from $\mathcal N(0,I)$.
 
-    Derived in this notebook."""
+    $\lambda = (\mathrm{SNR}_s-\mathrm{SNR}_t)/(1+\mathrm{SNR}_t)$, derived in this notebook."""
     gamma_s, gamma_t = schedule.gamma(s), schedule.gamma(t)
     return -torch.exp(-gamma_s)*torch.expm1(gamma_s - gamma_t)*torch.sigmoid(gamma_t)
 
@@ -65,7 +65,7 @@ class OptimalVariance(ReverseVariance):
         s:Tensor, # the earlier times, shape `(B,)`
         t:Tensor, # the later times, shape `(B,)`
     )->Tensor: # $\log c$, broadcastable to `z`
-        r"What is best for what was seen; in a row without statistics, what is best for $\mathcal N(0,I)$ data."
+        r"What is best for what was seen; in a row without statistics, for $\mathcal N(0,I)$ data."
         weight = expand(self.weight, self.excess)
         k = interpolate_rows(torch.where(weight > 0, self.excess/weight, 1.), t)
         excess = expand(gaussian_excess(self.schedule, s, t), z)*expand(k, z).to(z.dtype)
@@ -105,11 +105,14 @@ def optimal_variance(
     batch:int=1024, # samples at a time
     eta:float=1., # share of DDPM's variance, in (0, 1]
 )->OptimalVariance: # to be put in place of `model.variance`
-    "The best variance of each step for a trained model, in closed form, from the steps on the given data."
+    """The best variance of each step for a trained model, in closed form, from the steps on the given data.
+
+    Raises `InputError` for data in another precision than the model's."""
     check_batch(x)
     repeats, batch = check_whole(repeats, 'repeats'), check_whole(batch, 'batch')
-    event = x.shape[1:] if pixels else ()
-    best = OptimalVariance(model.forward_process.schedule, steps, event, decay=1.).to(x)
+    event, like = x.shape[1:] if pixels else (), model.standardised(x[:1])
+    best = OptimalVariance(model.forward_process.schedule, steps, event, decay=1.)
+    best.excess, best.weight = best.excess.to(like), best.weight.to(like)   # the schedule is the model's
     trial = NeuralDiffusion(model.forward_process, model.predictor, model.volatility, model.decoder,
                             model.units, best)
     for part in (part for _ in range(repeats) for part in x.split(batch)):
@@ -120,14 +123,16 @@ def optimal_variance(
 class LearnedVariance(ReverseVariance):
     r"""$\log c = u(t)\,\log(1+\lambda(s,t))$ with a learned $u\ge0$ for each pixel of each step.
 
-    Derived in this notebook; for a fixed forward process after improved DDPM, arXiv 2102.09672."""
+    Derived in this notebook; for a fixed forward process after improved DDPM, arXiv 2102.09672.
+    Raises `InputError` for impossible numbers."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
         rows:int, # number of rows of the table: best the $T$ that the model is used with
         event, # the shape of one sample
     ):
         super().__init__()
-        self.schedule, self.root = schedule, nn.Parameter(torch.ones(check_whole(rows, 'rows'), *event))
+        rows, event = check_whole(rows, 'rows'), check_type(tuple(event), tuple[int, ...], 'event')
+        self.schedule, self.root = schedule, nn.Parameter(torch.ones(rows, *event))
 
     def forward(self,
         z:Tensor, # $z_t$, shape `(B, *event)`
@@ -140,9 +145,10 @@ class LearnedVariance(ReverseVariance):
 
 # %% ../nbs/11_variance.ipynb #v1100061
 class NetVariance(ReverseVariance):
-    r"""$\log c = \mathrm{softplus}\big(\mathrm{net}(z_t,t) + a\big)\,\log(1+\lambda(s,t))$: for each sample its own.
+    r"""$c$ from a network, for each sample its own.
 
-    Derived in this notebook."""
+    $\log c = \mathrm{softplus}\big(\mathrm{net}(z_t,t) + a\big)\,\log(1+\lambda(s,t))$. Derived in this
+    notebook."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
         net:nn.Module, # `net(z, t)` of the shape of `z`

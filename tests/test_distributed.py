@@ -17,6 +17,7 @@ from ndm_nb.paths import NeuralForward
 from ndm_nb.schedules import LinearGamma
 from ndm_nb.training import Trainer
 from ndm_nb.transforms import NetTransform, SeparableTransform
+from ndm_nb.variance import OptimalVariance
 from ndm_nb.volatility import LearnedVolatility, MarkovVolatility
 
 digits, schedule = dataset('digits'), LinearGamma(-7, 4)
@@ -25,6 +26,7 @@ def net(**options): return MLP(digits.event, width=16, depth=1, **options)
 def separable(): return NeuralForward(schedule, SeparableTransform(net(outputs=5, time=False)))
 def full(): return NeuralForward(schedule, NetTransform(net()))                     # its derivative is a JVP
 def affine(): return AffineForward(schedule, net(outputs=10, time=False), 5)
+def by_pixel(): return OptimalVariance(schedule, 10, digits.event)
 
 class Rows:
     "Stands for a tensor, of which samples are read when they are asked for."
@@ -48,8 +50,10 @@ class Case(NamedTuple):
     times:str='antithetic' # how times are drawn
     data:Callable=lambda x: x # a tensor to training data
     options:dict={} # of the trainer
+    variance:Callable=lambda: None # makes the variance of a step
 
 cases = {'separable, T = 10': Case(separable, 10),
+         'variance of each pixel, T = 10': Case(separable, 10, variance=by_pixel),
          'full in t, continuous': Case(full),
          'spread, unused volatility, T = 10': Case(affine, 10),
          'importance': Case(full, times='importance'),
@@ -63,7 +67,8 @@ def losses(name, **options):
     torch.manual_seed(0)
     case, volatility = cases[name], LearnedVolatility(MarkovVolatility(schedule))
     forward, predictor = case.forward(), NoisePredictor(net(), schedule)
-    model = NeuralDiffusion(forward, predictor, volatility, CategoricalDecoder(17, schedule))
+    model = NeuralDiffusion(forward, predictor, volatility, CategoricalDecoder(17, schedule),
+                            variance=case.variance())
     for p in model.parameters(): p.data += .05*torch.randn_like(p)
     trainer = Trainer(model, bound_for(case.steps, case.times), case.data(digits.train), digits.valid[:20],
                       iterations=12, every=1, batch=64, flip=True, **case.options | options)
