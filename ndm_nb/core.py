@@ -109,12 +109,13 @@ def remembering():
 
 def remembered(
     owner, # whose value it is
+    name:str, # of the value
     of, # all tensors that it is a function of
     compute, # a function of nothing that computes it
 ): # the value
     "A value, from memory if these very tensors were asked for before and have not been changed since."
     if _here.known is None or any(v.is_inference() for v in of): return compute()
-    key = id(owner), torch.is_grad_enabled(), *((id(v), v._version) for v in of)
+    key = id(owner), name, torch.is_grad_enabled(), *((id(v), v._version) for v in of)
     # all are kept, so that no other has their id
     if key not in _here.known: _here.known[key] = owner, of, compute()
     return _here.known[key][-1]

@@ -223,22 +223,23 @@ class LearnedGamma(VariancePreserving):
 
     def coefficients(self)->Tensor: # $c_0..c_n$, from 0 to 1, increasing
         "The learned coefficients."
-        c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
-        return c / c[-1]                                         # c_0 = 0 and c_n = 1 exactly
+        def compute():
+            c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
+            return c / c[-1]                                     # c_0 = 0 and c_n = 1 exactly
+        return remembered(self, 'coefficients', (self.weight,), compute)
 
     def gamma(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $\gamma_t$, shape `(B,)`
         "The polynomial."
-        return self.gamma_flow(t)[0]
+        def compute(): return self.gamma_min + self._sum(t, self.coefficients())
+        return remembered(self, 'gamma', (t, self.weight), compute)
 
     def gamma_flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
         "The polynomial and its derivative."
-        def compute():
-            c = self.coefficients()
-            return self.gamma_min + self._sum(t, c), len(self.weight)*self._sum(t, c.diff())
-        return remembered(self, (t, self.weight), compute)
+        def compute(): return len(self.weight)*self._sum(t, self.coefficients().diff())
+        return self.gamma(t), remembered(self, 'd_gamma', (t, self.weight), compute)
 
     def _sum(self, t, c): return (self.gamma_max - self.gamma_min)*(bernstein(t, len(c) - 1)*c).sum(-1)
