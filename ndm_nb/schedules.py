@@ -50,14 +50,14 @@ class VariancePreserving(NoiseSchedule):
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
         r"The square roots of $\operatorname{sigmoid}(-\gamma_t)$ and $\operatorname{sigmoid}(\gamma_t)$."
-        return _by_gamma(self.gamma(t))
+        return self._by_gamma(self.gamma(t))
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
         r"$\dot\alpha = -\frac12\alpha\sigma^2\dot\gamma$ and $\dot\sigma = \frac12\sigma\alpha^2\dot\gamma$."
         gamma, d_gamma = self.gamma_flow(t)
-        alpha, sigma = _by_gamma(gamma)
+        alpha, sigma = self._by_gamma(gamma)
         rate = alpha*sigma*d_gamma/2
         return (alpha, sigma), (-sigma*rate, alpha*rate)
 
@@ -67,7 +67,9 @@ class VariancePreserving(NoiseSchedule):
         r"$\gamma_t$, increasing."
         raise NotImplementedError
 
-def _by_gamma(gamma): return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
+    def _by_gamma(self, gamma):
+        def compute(): return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
+        return remembered(self, 'both', (gamma,), compute)
 
 # %% ../nbs/01_schedules.ipynb #750b24bd
 class LinearGamma(VariancePreserving):
