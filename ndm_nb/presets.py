@@ -373,7 +373,8 @@ def _with_transform(config):
     "The configuration, with what one of before F had a size of its own leaves out: the predictor's, or half."
     row = presets.get(config.get('preset'))
     kind = networks.get(config.get('network', 'mlp'))
-    if 'transform_width' in config or not (row and kind and isinstance(config.get('width'), int)): return config
+    known = row and kind and isinstance(config.get('width'), int)
+    if 'transform_width' in config or not known: return config
     size = dict(transform_width=config['width'], transform_depth=config.get('depth'))
     if row.task == 'translation': size = dict(transform_width=kind.narrower(config['width'], 2))
     return config | size | (dict(transform_coarse=1) if kind.coarse else {})
