@@ -45,7 +45,7 @@ class LayerNorm(nn.Module):
     """Layer normalisation over the last dimension, in at least float32.
 
     It can be differentiated backward twice. Inside a forward-mode derivative and inside
-    `written_out(3)` it is computed in elementary operations, and can be differentiated any number of times."""
+    `written_out(3)` it is written out in elementary operations, and can be differentiated at will."""
     def __init__(self,
         width:int, # size of the last dimension
         eps:float=1e-5, # added to the variance, above 0
