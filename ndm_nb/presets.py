@@ -284,7 +284,8 @@ def build(
 )->BuiltModel: # untrained, its heads are zero; its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
-    base, predictor = row.base if base is None else base, predictor or row.predictor or 'v'
+    base = row.base if base is None else base
+    if predictor is None: predictor = row.predictor or 'v'
     guess = choose(predictor, _for(row.task, predictors), 'predictor')
     ground = choose(base, _for(row.task, bases), 'base')
     kind, widen = choose(network, networks, 'network'), choose(variance, variances, 'variance')
