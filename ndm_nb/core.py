@@ -9,7 +9,7 @@ __all__ = ['expand', 'sum_event', 't_jvp', 'written_out', 'may_fuse', 'may_go_ba
            'evaluating', 'repeatable', 'Stateful']
 
 # %% ../nbs/00_core.ipynb #4aebe9a3
-import difflib, math
+import difflib, math, threading
 from contextlib import contextmanager
 from dataclasses import fields
 from numbers import Real
@@ -45,36 +45,49 @@ def t_jvp(
     return torch.func.jvp(f, (t,), (torch.ones_like(t),))
 
 # %% ../nbs/00_core.ipynb #c0de0021
-_times = 1                                                        # how often derivatives are taken backward
+class _Here(threading.local):
+    "What holds inside a context, in this thread alone."
+    times = 1                                                     # how often derivatives are taken backward
+    known = None                                                  # inside `remembering`: what was computed
+
+_here = _Here()
+
+def _in_forward_mode():
+    "Is a forward-mode derivative being taken? Where PyTorch cannot be asked, the careful answer is yes."
+    return getattr(forward_ad, '_current_level', 0) >= 0
+
+def _in_transform():
+    "Does a transform of `torch.func` run this code? Where PyTorch cannot be asked, yes."
+    asked = getattr(getattr(torch._C, '_functorch', None), 'peek_interpreter_stack', None)
+    return asked is None or asked() is not None
 
 @contextmanager
 def written_out(
     times:float=math.inf, # how often, at least 1; all layers if left out
 ):
     "Inside, a layer is written out if its fused form cannot be differentiated backward so many times."
-    global _times
-    before, _times = _times, max(_times, times)
+    before, _here.times = _here.times, max(_here.times, times)
     try: yield
-    finally: _times = before
+    finally: _here.times = before
 
 def may_fuse(
     times:int=9, # how often the fused layer can be differentiated backward
 )->bool: # False inside a forward-mode derivative, and inside `written_out` if that is not often enough
     "May a layer be a fused one, whose forward-mode derivative may be wrong? A compiler fuses by itself."
-    return not torch.compiler.is_compiling() and forward_ad._current_level < 0 and times >= _times
+    return not torch.compiler.is_compiling() and not _in_forward_mode() and times >= _here.times
 
 # %% ../nbs/00_core.ipynb #c0de0027
-def may_go_backward()->bool: # False inside another derivative but by autograd, and in `torch.compile`
+def may_go_backward()->bool: # False inside a transform of `torch.func`, in inference mode, in `torch.compile`
     "Can the code that asks take derivatives by `torch.autograd.grad`?"
     if torch.compiler.is_compiling(): return False                # first: a compiler cannot look further
-    return forward_ad._current_level < 0 and torch._C._functorch.peek_interpreter_stack() is None
+    return not (torch.is_inference_mode_enabled() or _in_forward_mode() or _in_transform())
 
 def t_flow(
     f, # a function of `t` that treats the samples of a batch independently, and returns a tensor
     t:Tensor, # times, shape `(B,)`
 )->tuple: # value `f(t)` and time derivative, of the same shape
     "As `t_jvp`, by two passes backward: faster for a network."
-    if not may_go_backward(): return t_jvp(f, t)
+    if t.is_inference() or not may_go_backward(): return t_jvp(f, t)
     wanted = torch.is_grad_enabled()
     with torch.enable_grad(), written_out(3):                       # training takes the third
         t = t.view_as(t) if t.requires_grad else t.detach().requires_grad_()
@@ -87,31 +100,25 @@ def t_flow(
     return (value, dot) if wanted else (value.detach(), dot.detach())
 
 # %% ../nbs/00_core.ipynb #c0de0024
-_known = None                                           # inside `remembering`: what has been computed
-
 @contextmanager
 def remembering():
-    "Inside, what is `remembered` is computed once. Weights and times must stay as they are."
-    global _known
-    before, _known = _known, None if torch.compiler.is_compiling() else {}
+    "Inside, what is `remembered` is computed once, in this thread. Differentiate backward once, too."
+    before, _here.known = _here.known, None if torch.compiler.is_compiling() else {}
     try: yield
-    finally: _known = before
+    finally: _here.known = before
 
 def remembered(
     owner, # whose value it is
     name:str, # of the value
-    t:Tensor, # what it is a function of
+    of, # all tensors that it is a function of
     compute, # a function of nothing that computes it
-)->Tensor: # the value at `t`
-    "A value, from memory if there is one. Inside a forward-mode derivative it is always computed."
-    if _known is None or forward_ad._current_level >= 0: return compute()
-    key = id(owner), name, id(t), torch.is_grad_enabled()
-    if key in _known: return _known[key][-1]
-    value = compute()
-    # what belongs to a transform of torch.func must not outlive it
-    if torch._C._functorch.is_functorch_wrapped_tensor(value): return value
-    _known[key] = owner, t, value                       # both are kept, so that no other has their id
-    return value
+): # the value
+    "A value, from memory if these very tensors were asked for before and have not been changed since."
+    if _here.known is None or any(v.is_inference() for v in of): return compute()
+    key = id(owner), name, torch.is_grad_enabled(), *((id(v), v._version) for v in of)
+    # all are kept, so that no other has their id
+    if key not in _here.known: _here.known[key] = owner, of, compute()
+    return _here.known[key][-1]
 
 # %% ../nbs/00_core.ipynb #a3949b56
 class InputError(ValueError):

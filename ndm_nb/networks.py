@@ -44,8 +44,8 @@ class SiLU(nn.Module):
 class LayerNorm(nn.Module):
     """Layer normalisation over the last dimension, in at least float32.
 
-    Inside a forward-mode derivative it is computed in elementary operations, so that it can be differentiated
-    forward and backward any number of times."""
+    It can be differentiated backward twice. Inside a forward-mode derivative and inside
+    `written_out(3)` it is written out in elementary operations, and can be differentiated at will."""
     def __init__(self,
         width:int, # size of the last dimension
         eps:float=1e-5, # added to the variance, above 0

@@ -85,22 +85,13 @@ class CouplingFlow(nn.Module):
         nets, # one `net(v, t)` for each layer; `v` and its output are `(B, 2*C, ...)`, noise and data
     ):
         super().__init__()
-        self.nets, self._halves = nn.ModuleList(nets), {}
-
-    def _half(self, i, u):
-        "1 where every other layer moves something and 0 elsewhere, and the other way round."
-        key = i, u.shape[1:], u.dtype, u.device
-        if key not in self._halves:
-            index = torch.meshgrid(*(torch.arange(n, device=u.device) for n in u.shape[1:]), indexing='ij')
-            moved = ((sum(index) + i) % 2).to(u.dtype)
-            if not may_go_backward(): return moved, 1 - moved           # to be kept by nobody
-            self._halves[key] = moved, 1 - moved
-        return self._halves[key]
+        self.nets = nn.ModuleList(nets)
 
     def _move(self, i, u, x, t):
         "Log-scale and shift of layer i; zero for the half that stays."
-        moved, stays = self._half(i % 2, u)
-        v = torch.cat([u*stays, x], 1)
+        index = torch.meshgrid(*(torch.arange(n, device=u.device) for n in u.shape[1:]), indexing='ij')
+        moved = ((sum(index) + i) % 2).to(u.dtype)                      # 1 where the layer moves something
+        v = torch.cat([u*(1 - moved), x], 1)
         out = check_like(self.nets[i](v, t), v, 'the network of CouplingFlow')
         scale, shift = out[:, :2*u.shape[1]].chunk(2, 1)
         factor = expand(t*(1 - t), u)*moved
@@ -184,7 +175,7 @@ def motion(self:FlowMarginal,
     z:Tensor, # where, shape `(B, *event)`
 )->tuple: # the velocity and the score at `z`, each of its shape
     "Both from one inverse. Only for a marginal that was made by `path.flow(t)`."
-    if not may_go_backward(): return self.velocity(z), self.score(z)
+    if z.is_inference() or not may_go_backward(): return self.velocity(z), self.score(z)
     wanted = torch.is_grad_enabled()
     with torch.enable_grad(), written_out(2):
         at = z.view_as(z) if z.requires_grad else z.detach().requires_grad_()

@@ -23,7 +23,7 @@ class Marginal:
         z:Tensor, # where, shape `(B, *event)`
     )->Tensor: # $\nabla_z\log q(z\mid x)$, shape `(B, *event)`
         r"$\nabla_z\log q(z\mid x)$, by differentiating `log_prob`."
-        with written_out(2): return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
+        with written_out(3): return torch.func.grad(lambda z: self.log_prob(z).sum())(z)
 
     def motion(self,
         z:Tensor, # where, shape `(B, *event)`

@@ -344,10 +344,11 @@ def _transform_sizes(row, network, sizes, event, width, depth, coarse):
     width = kind.narrower(sizes['width'], kind.narrow) if width is None else width
     try: inner = sizes | _network_sizes(network, width, 1 if depth is None else depth, {})
     except InputError as e: raise InputError(f'transform_{e}') from None
+    if coarse is not None: coarse = _checked(coarse, 'coarse', 'transform_coarse')
     if not kind.coarse:
         if coarse in (None, 1): return inner
         raise InputError(f'transform_coarse={coarse} with network={network!r}; expected it with unet')
-    if coarse is not None: return inner | dict(coarse=_checked(coarse, 'coarse', 'transform_coarse'))
+    if coarse is not None: return inner | dict(coarse=coarse)
     def fits(coarse):
         "Can the sides be divided?"
         levels = len(sizes.get('multipliers', (1, 2, 2)))

@@ -50,15 +50,14 @@ class VariancePreserving(NoiseSchedule):
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
         r"The square roots of $\operatorname{sigmoid}(-\gamma_t)$ and $\operatorname{sigmoid}(\gamma_t)$."
-        def alpha(): return torch.sigmoid(-self.gamma(t)).sqrt()
-        def sigma(): return torch.sigmoid(self.gamma(t)).sqrt()
-        return remembered(self, 'alpha', t, alpha), remembered(self, 'sigma', t, sigma)
+        return self._by_gamma(self.gamma(t))
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
         r"$\dot\alpha = -\frac12\alpha\sigma^2\dot\gamma$ and $\dot\sigma = \frac12\sigma\alpha^2\dot\gamma$."
-        (alpha, sigma), (_, d_gamma) = self(t), self.gamma_flow(t)
+        gamma, d_gamma = self.gamma_flow(t)
+        alpha, sigma = self._by_gamma(gamma)
         rate = alpha*sigma*d_gamma/2
         return (alpha, sigma), (-sigma*rate, alpha*rate)
 
@@ -67,6 +66,10 @@ class VariancePreserving(NoiseSchedule):
     )->Tensor: # $\gamma_t$, shape `(B,)`
         r"$\gamma_t$, increasing."
         raise NotImplementedError
+
+    def _by_gamma(self, gamma):
+        def compute(): return torch.sigmoid(-gamma).sqrt(), torch.sigmoid(gamma).sqrt()
+        return remembered(self, 'both', (gamma,), compute)
 
 # %% ../nbs/01_schedules.ipynb #750b24bd
 class LinearGamma(VariancePreserving):
@@ -224,21 +227,21 @@ class LearnedGamma(VariancePreserving):
         "The learned coefficients."
         def compute():
             c = F.pad((self.weight.softmax(0) + 1e-4).cumsum(0), (1, 0))
-            return c / c[-1]                                 # c_0 = 0 and c_n = 1 exactly
-        return remembered(self, 'coefficients', self.weight, compute)
+            return c / c[-1]                                     # c_0 = 0 and c_n = 1 exactly
+        return remembered(self, 'coefficients', (self.weight,), compute)
 
     def gamma(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Tensor: # $\gamma_t$, shape `(B,)`
         "The polynomial."
         def compute(): return self.gamma_min + self._sum(t, self.coefficients())
-        return remembered(self, 'gamma', t, compute)
+        return remembered(self, 'gamma', (t, self.weight), compute)
 
     def gamma_flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
         "The polynomial and its derivative."
         def compute(): return len(self.weight)*self._sum(t, self.coefficients().diff())
-        return self.gamma(t), remembered(self, 'd_gamma', t, compute)
+        return self.gamma(t), remembered(self, 'd_gamma', (t, self.weight), compute)
 
     def _sum(self, t, c): return (self.gamma_max - self.gamma_min)*(bernstein(t, len(c) - 1)*c).sum(-1)

@@ -12,7 +12,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, check_batch, check_time, expand, may_fuse, t_jvp
+from .core import InputError, check_batch, check_time, expand, may_fuse, t_flow, t_jvp
 from .networks import SiLU, embed_time, time_embedding
 
 # %% ../nbs/19_unet.ipynb #d37430b4
@@ -58,7 +58,8 @@ class AdaptiveGroupNorm(nn.Module):
 class Attention(nn.Module):
     """Self-attention among all pixels, with one head, added to the input.
 
-    Inside a forward-mode derivative, and for few pixels on a CPU, the softmax is written out."""
+    For few pixels on a CPU, inside a forward-mode derivative and inside `written_out(2)` the softmax is
+    written out. Else it cannot be differentiated backward twice, and PyTorch says so."""
     def __init__(self,
         channels:int, # number of channels, a multiple of 4
     ):
@@ -215,7 +216,7 @@ def forward(self:UNet,
 # %% ../nbs/19_unet.ipynb #8aa6cd15
 def _difference(f, h=1e-3): return (8*(f(h) - f(-h)) - (f(2*h) - f(-2*h)))/(12*h)
 def _far(a, b, scale=0.): return ((a - b).norm()/max(b.norm().item(), scale, 1e-12)).item()
-def _derivative_errors(net, z, t, noise):
+def _derivative_errors(net, z, t, noise, flow):
     """Relative errors of the derivative in t, and of the gradient of its square.
 
     The gradient is taken along a random direction; all in float64."""
@@ -225,11 +226,11 @@ def _derivative_errors(net, z, t, noise):
         "The squared time derivative, with all parameters and z moved by s along a direction."
         moved = {name: p + s*direction[name] for name, p in named.items()}
         f = lambda t: torch.func.functional_call(net, moved, (z + s*d_z, t))
-        return t_jvp(f, t)[1].square().sum() + 0*s
+        return flow(f, t)[1].square().sum() + 0*s
     s = z.new_zeros((), requires_grad=True)
     slope, = torch.autograd.grad(square(s), s)
     with torch.no_grad():
-        value, dot = t_jvp(lambda t: net(z, t), t)
+        value, dot = flow(lambda t: net(z, t), t)
         error = _far(dot, _difference(lambda h: net(z, t + h)), .01*value.norm().item())
         by_difference = [_difference(lambda s: square(z.new_tensor(s)), h) for h in (1e-3, 1e-5)]
     return error, min(_far(slope, other, 1e-6*dot.square().sum().item()) for other in by_difference)
@@ -250,12 +251,14 @@ def _defect(net, z, t, shape):
         return 'changes from call to call; expected no dropout and no other randomness'
     if _far(net(z[:1], t[:1]), out[:1]) > .01:
         return 'lets the samples of a batch influence each other; expected no batch normalisation'
+    ways = t_jvp, t_flow                                         # the library takes either
     try:
-        dot = t_jvp(lambda t: net(z, t), t)[1]
-        if dot.requires_grad: dot.square().sum().backward()
+        for flow in ways:
+            dot = flow(lambda t: net(z, t), t)[1]
+            if dot.requires_grad: dot.square().sum().backward()
     except (NotImplementedError, RuntimeError) as e: return f'has no time derivative to train with: {e}'
     net, z, t = net.double(), z.double(), .01 + .98*t.double()
-    error, slope_error = map(max, zip(*(_derivative_errors(net, z, t, noise) for _ in range(2))))
+    error, slope_error = map(max, zip(*(_derivative_errors(net, z, t, noise, flow) for flow in ways)))
     if not error < 1e-3:
         return (f'has a time derivative that is {error:.1%} off a finite difference; '
                 'expected smooth activations (SiLU, not ReLU) and low frequencies in t')

@@ -92,6 +92,11 @@ no_size   fid(x, x, net, batch=...)                       batch
 no_size   build('ndm', (2,), width=...)                   width
 no_whole  build('ndm', (2,), depth=...)                   depth
 no_size   build('ndm', (2,), terms=...)                   terms
+no_size   build('ndm', (2,), rows=...)                    rows
+no_size   build('ndm', (2,), transform_width=...)         transform_width
+no_whole  build('ndm', (2,), transform_depth=...)         transform_depth
+no_size   build('ndm', (2,), transform_coarse=...)        transform_coarse
+no_size   build('ndm', (1, 8, 8), network='unet', transform_coarse=...)      transform_coarse
 no_size   build('ndm', ...)                               event
 no_size   dequantise(x, ..., 'uniform')                   levels
 no_size   CategoricalDecoder(...)                         levels
@@ -136,6 +141,7 @@ no_name   build(...,(2,))                                 preset
 no_name   build('ndm', (2,), base=...)                    base
 no_name   build('ndm', (2,), predictor=...)               predictor
 no_name   build('ndm', (2,), network=...)                 network
+no_name   build('ndm', (2,), variance=...)                variance
 no_name   build('ndm', (2,), gamma=...)                   gamma
 no_name   build('ndm', (2,), standardise=...)             standardise
 no_name   time_grid(2, ...)                               grid
@@ -370,6 +376,18 @@ build('ndm', (1, 8, 8), network='unet', attention='all')  | attention
 build('ndm', (1, 8, 8), network='unet', fourier=(99,))    | fourier
 build('ndm', (1, 8, 8), network='unet', attention=None)   | attention
 build('ndm', (2,), colour=3)                              | colour
+build('ndm', (2,), variance='step', rows=10**9)           | rows
+build('ndm', (2,), transform_width=1)                     | transform_width
+build('ndm', (2,), transform_width=10**9)                 | transform_width
+build('ndm', (2,), transform_width=2**16, transform_depth=256) | memory
+build('ndm', (2,), transform_coarse=2)                    | transform_coarse
+build('ndm', (1, 8, 8), network='unet', transform_width=6)    | transform_width
+build('ndm', (1, 8, 8), network='unet', transform_depth=0)    | transform_depth
+build('ndm', (1, 8, 8), network='unet', transform_coarse=3)   | coarse
+build('ndm', (1, 8, 8), network='unet', transform_coarse=10**9) | coarse
+UNet((1, 8, 8), coarse=0)                                 | coarse
+UNet((1, 8, 8), coarse=2.)                                | coarse
+UNet((1, 8, 8), coarse=3)                                 | coarse=3
 Standardiser(())                                          | event
 Standardiser(None)                                        | event
 Standardiser(2)                                           | event

@@ -21,12 +21,14 @@ numbers = {
     'seed': f'-1 9223372036854775808 2.5 {no_number}',
     'width': f'1 {below_one} 1000000000 1000000000000000000000', 'depth': f'-1 1000000000 2.5 {no_number}',
     'terms': f'{below_one} 1000000000',
+    'transform-width': f'1 {below_one} 1000000000', 'transform-depth': f'-1 1000000000 2.5 {no_number}',
+    'transform-coarse': f'2 {below_one} 1000000000',
     'valid': f'1 {below_one}', 'test': f'1 {below_one}', 'test-repeats': below_one,
     'size': f'8 {below_one}', 'curvature': f'-1 {no_number}', 'curvature-share': f'.5 -1 2 {no_number}',
     'energy': f'.1 -1 {no_number}'}
 names = {
     'preset': f'nmd {nothing} ndm,ddpm', 'compare': f'nmd {nothing} bridge', 'network': f'vit {nothing}',
-    'predictor': f'x ends {nothing}', 'base': f've brownian {nothing}',
+    'predictor': f'x ends {nothing}', 'variance': f'best {nothing}', 'base': f've brownian {nothing}',
     'times': f'sobol importance {nothing}', 'schedule': f'linear {nothing}', 'precision': f'fp8 {nothing}',
     'track': f'chalkboard {nothing}', 'pairing': f'optimal {nothing}', 'data': f'mnits mnist {nothing}',
     'data0': f'digits {nothing}', 'data1': f'digits {nothing}', 'data-root': nothing,
@@ -66,7 +68,13 @@ lines = f"""
 {unet} --width 1000000000                   | width
 {unet} --depth 0                            | depth
 {unet} --depth 1000000000                   | depth
+{unet} --transform-width 6                  | transform_width
+{unet} --transform-depth 0                  | transform_depth
+{unet} --transform-coarse 0                 | transform_coarse
+{unet} --transform-coarse 3                 | coarse
 {unet} --data circles                       | event
+--T inf --variance pixel                    | T
+--rows 5                                    | rows
 --multipliers 1 2                           | multipliers
 --multipliers                               | multipliers
 --attention 8                               | attention
