@@ -234,26 +234,25 @@ def table(record, how='iterations', show='total'):
         row = dict(model=model, variance=variance)
         for T, runs in record['runs'].by('T', (2, 4, 10, 50, None)).items():
             mine = at_equal(runs, model, variance, how)
-            if mine: row[steps_name(T)] = mine.pm(show)
-        if len(row) == 2: continue
+            row[steps_name(T)] = mine.pm(show) if mine else ''
+        if not any(row[steps_name(T)] for T in record['runs'].by('T')): continue
         costs = [record['cost'].get(key(model, variance, T)) for T in (10, None)]
         yield row | {'a step costs': f'{next(filter(None, costs)):.2f}'}
 
 def short(record, names=('ddpm', 'ndm', 'nfdm'), how='seconds'):
     "Bits/dim of some models with each variance, a column for each number of steps; a Markdown table."
     def rows():
-        for variance, model in product(variances, names):
+        for variance, model in [*product(variances, names), *product([None], names)]:
             row = {'variance of a step': words[variance], 'model': model}
             for T in (2, 10, None):
-                runs = record['runs'].of(T=T)
-                mine = at_equal(runs, model, 'posterior' if T is None else variance, how)
-                if T is None and variance != variances[-1]: mine = []
+                runs = record['runs'].of(T=T) if (T is None) == (variance is None) else record['runs'].of(T=0)
+                mine = at_equal(runs, model, variance or 'posterior', how)
                 row[steps_name(T)] = mine.pm('total') if mine else ''
             yield row
     return markdown(rows())
 
-words = dict(posterior="the posterior's", step='best of each step', pixel='best of each pixel',
-             network='a network')
+words = {'posterior': "the posterior's", 'step': 'best of each step', 'pixel': 'best of each pixel',
+         'network': 'a network', None: 'there is none'}
 
 def gain(record, T, variance, model, how='seconds'):
     "How far a model is below `ddpm` with the same variance, seed by seed, bits/dim."
