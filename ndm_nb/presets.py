@@ -44,6 +44,7 @@ class Network(NamedTuple):
         width:int, # a width that it can have
         times:int, # by how much to divide it
     )->int: # rounded down to a width that it can have
+        "A part of a width."
         return max(width//times//self.multiple*self.multiple, self.multiple, 2)
 
 def _mlp(event, outputs=None, time=True, *, width, depth): return MLP(event, outputs, width, depth, time)

@@ -42,6 +42,10 @@ def interpolate_rows(
     low = low.long()
     return torch.lerp(table[low], table[(low + 1).clamp(max=last)], share)
 
+def _table_shape(rows, event):
+    "Of a table with so many rows, each of them for one sample. Raises `InputError` for what cannot be."
+    return check_whole(rows, 'rows'), *check_type(tuple(event), tuple[int, ...], 'event')
+
 # %% ../nbs/11_variance.ipynb #v1100030
 class OptimalVariance(ReverseVariance):
     r"""$c = 1 + \lambda(s,t)\,k(t)$ with the best $k$ for each step, from running statistics of the steps.
@@ -55,10 +59,9 @@ class OptimalVariance(ReverseVariance):
     ):
         super().__init__()
         if not 0 < as_number(decay) <= 1: raise InputError(f'decay={decay}; expected 0 < decay <= 1')
-        rows, event = check_whole(rows, 'rows'), check_type(tuple(event), tuple[int, ...], 'event')
-        self.schedule, self.decay = schedule, decay
-        self.register_buffer('excess', torch.zeros(rows, *event))
-        self.register_buffer('weight', torch.zeros(rows))
+        self.schedule, self.decay, shape = schedule, decay, _table_shape(rows, event)
+        self.register_buffer('excess', torch.zeros(shape))
+        self.register_buffer('weight', torch.zeros(shape[0]))
 
     def forward(self,
         z:Tensor, # $z_t$, shape `(B, *event)`
@@ -131,8 +134,7 @@ class LearnedVariance(ReverseVariance):
         event, # the shape of one sample
     ):
         super().__init__()
-        rows, event = check_whole(rows, 'rows'), check_type(tuple(event), tuple[int, ...], 'event')
-        self.schedule, self.root = schedule, nn.Parameter(torch.ones(rows, *event))
+        self.schedule, self.root = schedule, nn.Parameter(torch.ones(_table_shape(rows, event)))
 
     def forward(self,
         z:Tensor, # $z_t$, shape `(B, *event)`

@@ -24,12 +24,13 @@ from ndm_nb.core import repeatable
 from ndm_nb.data import dataset
 from ndm_nb.discrete import sample_ancestral
 from ndm_nb.evaluation import bound_for, evaluate
-from ndm_nb.metrics import Statistics, fid, sliced_wasserstein
+from ndm_nb.metrics import sliced_wasserstein
 from ndm_nb.model import ReverseVariance
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode
 from ndm_nb.training import Trainer
-from harness import Experiment, markdown, origin, parameters, pm
+from harness import Experiment, least, markdown, origin, parameters, pm
+from images import Judge
 
 class Suite(NamedTuple):
     "A data set, and how models are trained on it."
@@ -41,6 +42,7 @@ suites = dict(
     digits       = Suite(dict(predictor='noise'), 316, dict(iterations=2500)),
     checkerboard = Suite(dict(predictor='noise', width=128, gamma=(-10., 5.)), 158,
                          dict(iterations=1500, batch=256)))
+
 class Model(NamedTuple):
     "What is compared."
     preset:str
@@ -80,17 +82,23 @@ def kinds():
 
 def key(model, variance, T): return f'{model}, {variance}' if T else f'{model}, continuous'
 
+unit = 'ddpm', 'posterior', 10
+
+def relative(seconds):
+    "By name, in units of `ddpm` with the posterior's variance."
+    return {key(*kind): round(value/seconds[unit], 3) for kind, value in seconds.items()}
+
 def costs_of(data, kinds):
-    "Of a training step, in units of `ddpm` with the posterior's variance: in turns, the best counts."
-    splits, best = dataset(data), {}
-    splits, kinds = splits._replace(valid=splits.valid[:2]), [('ddpm', 'posterior', 10), *kinds]
-    for _, kind in product(range(rounds), kinds):
+    "Of a training step, in turns."
+    splits = dataset(data)
+    splits = splits._replace(valid=splits.valid[:2])
+    def seconds(kind):
+        "Of the process, for some steps."
         trainer = make(data, *kind, splits=splits, iterations=30, every=30)
         start = time.process_time()
         trainer.fit(progress=False)
-        seconds = time.process_time() - start
-        best[key(*kind)] = min(best.get(key(*kind), seconds), seconds)
-    return {name: round(seconds/best['ddpm, posterior'], 3) for name, seconds in best.items()}
+        return time.process_time() - start
+    return relative(least(seconds, [unit, *kinds], rounds))
 
 @equal.fact
 def cost(data): return costs_of(data, kinds())
@@ -103,15 +111,14 @@ def cost_of_changes(data):
 
 @equal.fact
 def sampling_cost(data):
-    "Of ten ancestral steps for 1000 samples, in units of `ddpm`."
-    best, noise = {}, torch.randn(1000, *dataset(data).event)
+    "Of ten ancestral steps for 1000 samples."
+    noise = torch.randn(1000, *dataset(data).event)
     nets = {kind: make(data, *kind).model for kind in kinds() if kind[2]}
-    for _, (kind, net) in product(range(rounds), nets.items()):
+    def seconds(kind):
         start = time.perf_counter()
-        sample_ancestral(net, noise, 10)
-        seconds = time.perf_counter() - start
-        best[key(*kind)] = min(best.get(key(*kind), seconds), seconds)
-    return {name: round(seconds/best['ddpm, posterior'], 3) for name, seconds in best.items()}
+        sample_ancestral(nets[kind], noise, 10)
+        return time.perf_counter() - start
+    return relative(least(seconds, nets, rounds))
 
 @equal.override
 def jobs(data, models, variances, Ts, seeds, costs, record):
@@ -157,37 +164,38 @@ def reader():
     net.requires_grad_(False)
     return net[:-1], (net(x[held]).argmax(1) == y[held]).double().mean().item()
 
-def distance(data, x, y):
-    "Of samples from data."
-    if data != 'digits':
-        return sliced_wasserstein(x, y, generator=torch.Generator().manual_seed(0)).item()
-    net, _ = reader()
-    return fid(*(Statistics.of(net(part.clamp(-1, 1).flatten(1))) for part in (x, y))).item()
+@cache
+def judge(data):
+    "A function of samples, their distance from the held-out data."
+    splits = dataset(data)
+    real = torch.cat([splits.valid, splits.test])
+    if data == 'digits': return Judge(nn.Sequential(nn.Flatten(), *reader()[0]), real).distance
+    def distance(x):
+        "Along directions that are always the same."
+        return sliced_wasserstein(x, real, generator=torch.Generator().manual_seed(0)).item()
+    return distance
 
 @equal.fact
 def floor(data):
     "The distance of training data from held-out data: what perfect samples would reach."
-    splits = dataset(data)
-    return distance(data, splits.train[:sampled], held_out(splits))
+    return judge(data)(dataset(data).train[:sampled])
 
 @equal.fact
 def accuracy(data): return reader()[1] if data == 'digits' else None
 
-def held_out(splits): return torch.cat([splits.valid, splits.test])
-
 def few_steps(model, noise, steps, distance):
     "Distances of samples, by sampler and number of evaluations: the same noise for all."
     found, own = {}, model.variance
-    def judge(name, n, sample):
+    def add(name, n, sample):
         "In parts, for the memory."
         found[f'{name}, {n}'] = distance(torch.cat([sample(part).cpu() for part in noise.split(500)]))
     for n in steps:
-        judge('ancestral', n, lambda noise: sample_ancestral(model, noise, n))
+        add('ancestral', n, lambda noise: sample_ancestral(model, noise, n))
         model.variance = ReverseVariance()
-        judge('ancestral, c = 1', n, lambda noise: sample_ancestral(model, noise, n))
+        add('ancestral, c = 1', n, lambda noise: sample_ancestral(model, noise, n))
         model.variance = own
-        judge('DDIM', n, lambda noise: sample_ancestral(model, noise, n, eta=0))
-        if n > 2: judge('Heun', n, lambda noise: sample_ode(model, noise, n//2, solver='heun'))
+        add('DDIM', n, lambda noise: sample_ancestral(model, noise, n, eta=0))
+        if n > 2: add('Heun', n, lambda noise: sample_ode(model, noise, n//2, solver='heun'))
     return found
 
 @equal.measure
@@ -202,12 +210,10 @@ def run(data, model, variance, T, seed, iterations, first=0):
     history = trainer.fit(progress=False)
     figures = evaluate(trainer.model, trainer.bound, splits.test)
     torch.manual_seed(1000 + seed)
-    noise, real = torch.randn(sampled, *splits.event), held_out(splits)
     steps = (T,) if T else (2, 4, 10, 50)
-    found = few_steps(trainer.model, noise, steps, lambda x: distance(data, x, real))
+    found = few_steps(trainer.model, torch.randn(sampled, *splits.event), steps, judge(data))
     return figures | dict(valid=trainer.best, iterations=iterations, seconds=history[-1]['seconds'],
-                          parameters=parameters(trainer.model),
-                          distances=found)
+                          parameters=parameters(trainer.model), distances=found)
 
 def tried(record):
     "What was changed where the learned process is not ahead, at equal seconds; a table of T = 10, a network."
@@ -228,13 +234,13 @@ def at_equal(runs, model, variance, how):
     return mine.of(equal=how)
 
 @equal.table
-def table(record, how='iterations', show='total'):
+def table(record, how='iterations'):
     "A row for each model and variance, a column for each number of steps: held-out bits/dim."
     for model, variance in product(models, variances):
         row = dict(model=model, variance=variance)
         for T, runs in record['runs'].by('T', (2, 4, 10, 50, None)).items():
             mine = at_equal(runs, model, variance, how)
-            row[steps_name(T)] = mine.pm(show) if mine else ''
+            row[steps_name(T)] = mine.pm('total') if mine else ''
         if not any(row[steps_name(T)] for T in record['runs'].by('T')): continue
         costs = [record['cost'].get(key(model, variance, T)) for T in (10, None)]
         yield row | {'a step costs': f'{next(filter(None, costs)):.2f}'}
@@ -242,11 +248,11 @@ def table(record, how='iterations', show='total'):
 def short(record, names=('ddpm', 'ndm', 'nfdm'), how='seconds'):
     "Bits/dim of some models with each variance, a column for each number of steps; a Markdown table."
     def rows():
-        for variance, model in [*product(variances, names), *product([None], names)]:
+        for variance, model in product((*variances, None), names):
             row = {'variance of a step': words[variance], 'model': model}
             for T in (2, 10, None):
-                runs = record['runs'].of(T=T) if (T is None) == (variance is None) else record['runs'].of(T=0)
-                mine = at_equal(runs, model, variance or 'posterior', how)
+                mine = at_equal(record['runs'].of(T=T), model, variance or 'posterior', how)
+                if (T is None) != (variance is None): mine = []
                 row[steps_name(T)] = mine.pm('total') if mine else ''
             yield row
     return markdown(rows())

@@ -28,7 +28,7 @@ from ndm_nb.evaluation import bound_for
 from ndm_nb.presets import build, networks, settings_for
 from ndm_nb.training import Trainer, TrainingOptions
 from equal_compute import few_steps, steps_name
-from harness import Experiment, markdown, origin, pm
+from harness import Experiment, least, markdown, origin, pm
 
 plain = {'ddpm': dict(preset='ddpm'), 'vdm': dict(preset='vdm'), 'ndm': dict(preset='ndm'),
          'nfdm': dict(preset='nfdm')}
@@ -61,7 +61,7 @@ def seconds(data, data_root, device, precision, batch):
     if device != 'auto': training['device'] = device
     if precision: training['precision'] = precision
     if batch: training['batch'] = batch
-    trainers, best = {}, {}
+    trainers = {}
     for T, names in wanted[data].items():
         for model in names:
             how = dict(variance='pixel' if T else 'posterior', rows=T or 1)
@@ -70,15 +70,15 @@ def seconds(data, data_root, device, precision, batch):
             trainers[f'{model}, {steps_name(T)}'] = trainer
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     n = 20 if torch.cuda.is_available() else 3
-    for _, (name, trainer) in product(range(3), trainers.items()):
-        trainer.step()
+    def measure(name):
+        "After a step to warm up."
+        trainers[name].step()
         wait()
         start = time.perf_counter()
-        for _ in range(n): trainer.step()
+        for _ in range(n): trainers[name].step()
         wait()
-        each = (time.perf_counter() - start)/n
-        best[name] = min(best.get(name, each), each)
-    return {name: round(each, 5) for name, each in best.items()}
+        return (time.perf_counter() - start)/n
+    return {name: round(each, 5) for name, each in least(measure, trainers, 3).items()}
 
 @images.override
 def jobs(data, Ts, models, seeds, minutes, costs, record):

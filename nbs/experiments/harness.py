@@ -24,15 +24,21 @@ def pm(values, form='.3f'):
 
 def parameters(model): return sum(p.numel() for p in model.parameters())
 
+def least(measure, kinds, rounds=5):
+    "The least of `measure(kind)` in several rounds, in which the kinds take turns; a dict from the kinds."
+    best = {}
+    for _, kind in product(range(rounds), kinds):
+        value = measure(kind)
+        best[kind] = min(best.get(kind, value), value)
+    return best
+
 def step_cost(make, name, first, rounds=5):
     "Seconds per step of the trainer `make(name)` in units of `make(first)`: in turns, the best of several."
-    best = {}
-    for _ in range(rounds):
-        for kind in (first, name):
-            trainer, start = make(kind), time.perf_counter()
-            trainer.fit(progress=False)
-            seconds = (time.perf_counter() - start)/trainer.iteration
-            best[kind] = min(best.get(kind, seconds), seconds)
+    def seconds(kind):
+        trainer, start = make(kind), time.perf_counter()
+        trainer.fit(progress=False)
+        return (time.perf_counter() - start)/trainer.iteration
+    best = least(seconds, (first, name), rounds)
     return round(best[name]/best[first], 3)
 
 class Runs(list):
