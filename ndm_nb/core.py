@@ -6,7 +6,7 @@
 __all__ = ['expand', 'sum_event', 't_jvp', 'written_out', 'may_fuse', 'may_go_backward', 't_flow', 'remembering', 'remembered',
            'InputError', 'check_batch', 'check_like', 'check_time', 'check_whole', 'as_number', 'choose', 'check_type',
            'unknown_name', 'Options', 'shard', 'shard_rows', 'randn_rows', 'gather_rows', 'antithetic_time', 'bucket',
-           'evaluating', 'repeatable', 'Stateful']
+           'evaluating', 'frozen', 'repeatable', 'Stateful']
 
 # %% ../nbs/00_core.ipynb #4aebe9a3
 import difflib, math, threading
@@ -359,6 +359,17 @@ def evaluating(
     model.eval()
     try: yield model
     finally: model.train(training)
+
+@contextmanager
+def frozen(
+    parameters, # of a module, or of parts of it
+):
+    "Inside, these parameters are constants; afterwards those are learned that were learned before."
+    learned = [p for p in parameters if p.requires_grad]
+    for p in learned: p.requires_grad_(False)
+    try: yield
+    finally:
+        for p in learned: p.requires_grad_(True)
 
 @contextmanager
 def repeatable(

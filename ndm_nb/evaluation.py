@@ -15,19 +15,24 @@ from .core import InputError, check_batch, check_whole, choose, evaluating, repe
 from .data import as_float
 from .discrete import DiscreteBound
 from .model import Bound, BoundEstimator, NeuralDiffusion
+from .objectives import objective_for
 from .times import time_samplers
 
 # %% ../nbs/21_evaluation.ipynb #e1800007
 def bound_for(
     steps:int|None, # number of steps $T$, or None for continuous time
     times:str='antithetic', # in continuous time: 'antithetic', 'uniform', 'importance' or 'learned'
+    objective:str='bound', # of the predictor, in continuous time: a name in `objectives`
+    noise=None, # how noise is drawn in training, in continuous time, such as `paired_noise`
 )->BoundEstimator: # called as `bound(model, x)`
-    "The bound to train and evaluate with. Raises `InputError` for unknown `times`, or `times` with `steps`."
-    sampler = choose(times, time_samplers, 'times')
-    if steps is None: return ContinuousBound(sampler())
-    if times != 'antithetic':
-        raise InputError(f'times={times!r} with T={steps}; expected antithetic, or T=inf: '
-                         'only continuous time has a choice')
+    "The bound to train and evaluate with. `InputError` for unknown names, or what is for continuous time only."
+    sampler, own = choose(times, time_samplers, 'times'), objective_for(objective)
+    if steps is None: return ContinuousBound(sampler(), own, noise)
+    for name, value, usual in (('times', times, 'antithetic'), ('objective', objective, 'bound'),
+                               ('noise', noise, None)):
+        if value != usual:
+            raise InputError(f'{name}={value!r} with T={steps}; expected {usual}, or T=inf: '
+                             'only continuous time has a choice')
     return DiscreteBound(steps)
 
 # %% ../nbs/21_evaluation.ipynb #e1800010
@@ -36,10 +41,11 @@ def bound_terms(
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
     x:Tensor, # data, shape `(B, *event)`
     penalty=None, # a function `(model, x) -> nats`, shape `(B,)`
-)->dict: # name to bits/dim, `(B,)` each: the terms of the bound, their `total`, and `penalty` if there is one
-    "The bound term by term, and the penalty, for each sample."
+)->dict: # name to bits/dim, `(B,)` each: terms of the bound, `total`; if there are any, `objective`, `penalty`
+    "The bound term by term, and what else the loss consists of, for each sample."
     b = bound(model, x)
     nats = {name: getattr(b, name) for name in (*Bound.names, 'total')}
+    if b.objective is not None: nats['objective'] = b.objective
     if penalty: nats['penalty'] = penalty(model, x)
     return {name: value/(b.dims*math.log(2)) for name, value in nats.items()}
 

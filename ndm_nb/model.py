@@ -286,6 +286,7 @@ class Bound(NamedTuple):
     diffusion:Tensor # $\mathcal L_{\text{diff}}$, nats, shape `(B,)`
     prior:Tensor # $\mathrm{KL}(q(z_1\mid x)\,\Vert\,\mathcal N(0,I))$, nats, shape `(B,)`
     dims:int=1 # number of dimensions of the event
+    objective:Tensor|None=None # what the predictor minimises in place of the bound, if it does, `(B,)`
 
     names = 'reconstruction', 'diffusion', 'prior'          # what the total consists of
 

@@ -25,16 +25,17 @@ class AffinePath(Path):
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
         curve:Curve, # $t \mapsto (F_t, S_t)$, stacked along dimension 1
         x:Tensor, # the data it starts from, shape `(B, *event)`
+        free_end:bool=False, # does $S$ act at $t=1$, too, as $e^{S_t}$?
     ):
         super().__init__(x, schedule)
-        self.curve = curve
+        self.curve, self.fade = curve, 0. if free_end else 1.
 
     def __call__(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->Gaussian: # mean and standard deviation of shape `(B, *event)`
         alpha, sigma = (expand(v, self.x) for v in self.schedule(check_time(t, self.x)))
         F, S = self.curve(t).unbind(1)
-        return Gaussian(alpha*F, sigma.log() + expand(1 - t, F)*S)
+        return Gaussian(alpha*F, sigma.log() + expand(1 - self.fade*t, F)*S)
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
@@ -43,8 +44,9 @@ class AffinePath(Path):
         base, d_base = self.schedule.flow(check_time(t, self.x))
         alpha, sigma, d_alpha, d_sigma = (expand(v, self.x) for v in (*base, *d_base))
         (F, S), (d_F, d_S) = (v.unbind(1) for v in self.curve.flow(t))
-        rest = expand(1 - t, F)
-        return Gaussian(alpha*F, sigma.log() + rest*S, d_alpha*F + alpha*d_F, d_sigma/sigma + rest*d_S - S)
+        rest = expand(1 - self.fade*t, F)
+        d_log_std = d_sigma/sigma + rest*d_S - self.fade*S
+        return Gaussian(alpha*F, sigma.log() + rest*S, d_alpha*F + alpha*d_F, d_log_std)
 
 # %% ../nbs/13_nfdm.ipynb #15ac51b5
 class AffineForward(ForwardProcess):
@@ -55,9 +57,10 @@ class AffineForward(ForwardProcess):
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
         net:nn.Module, # `net(x, t)`, `(B, 2, *event)`; with a basis of K terms `net(x)`, `(B, 2*K, *event)`
         basis=None, # None for a network that sees the time; or K, or a function, see `SeparableTransform`
+        free_end:bool=False, # is the spread at $t=1$ learned, too? The prior term says what it costs
     ):
         super().__init__(schedule)
-        self.net = net
+        self.net, self.free_end = net, free_end
         self.basis = power_basis(basis) if isinstance(basis, int) else basis
 
     def forward(self,
@@ -67,14 +70,14 @@ class AffineForward(ForwardProcess):
         name = 'the network of AffineForward'
         if self.basis is None:
             curve = Curve(lambda t: start + expand(t, start)*check_like(self.net(x, t), start, name))
-            return AffinePath(self.schedule, curve, x)
+            return AffinePath(self.schedule, curve, x, self.free_end)
         h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
         expected = (len(x), 2*K, *x.shape[1:])
         if h.shape != expected:
             raise InputError(f'{name} returned shape {tuple(h.shape)}; '
                              f'expected {expected}, twice the {K} terms of the basis')
         curve = SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis)
-        return AffinePath(self.schedule, curve, x)
+        return AffinePath(self.schedule, curve, x, self.free_end)
 
 # %% ../nbs/13_nfdm.ipynb #44cdb913
 class CouplingFlow(nn.Module):

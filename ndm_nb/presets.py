@@ -78,6 +78,7 @@ bases = dict(
     vp        = Base(LinearGamma, MarkovVolatility, learned=LearnedGamma, below_one=False,
                      signal=True),
     ot        = Base(_delta(OTSchedule), _limited),
+    ot_half   = Base(_delta(partial(OTSchedule, end=.5)), _limited, signal=True),
     geometric = Base(_delta(GeometricSchedule), _limited),
     brownian  = Base(_delta(BridgeSchedule), _brownian_motion, task='translation'))
 
@@ -107,6 +108,9 @@ def _ndm(schedule, event, terms, net):
 def _ndm_full(schedule, event, terms, net): return NeuralForward(schedule, NetTransform(net(event)))
 
 def _nfdm(schedule, event, terms, net): return AffineForward(schedule, net(event, 2*terms, time=False), terms)
+
+def _nfdm_free(schedule, event, terms, net):
+    return AffineForward(schedule, net(event, 2*terms, time=False), terms, free_end=True)
 
 def _nfdm_full(schedule, event, terms, net): return AffineForward(schedule, net(event, 2))
 
@@ -141,7 +145,8 @@ class Preset(NamedTuple):
     learned_volatility:bool=False # is the volatility of the base corrected by a network?
     coarse:int=2 # $F$ and flows work on squares of so many by so many pixels, unless told otherwise
     steps:int|None=None # $T$ unless told otherwise; None for continuous time
-    penalty:dict={} # options of the objective, unless told otherwise
+    penalty:dict={} # options of a penalty, unless told otherwise
+    objective:str='bound' # of the predictor in continuous time, unless told otherwise: a name in `objectives`
     rival:str|None='ddpm' # the preset that it is compared with, unless told otherwise; None for none
     task:str='generation' # a name in `ndm_nb.tasks.tasks`
 
@@ -156,13 +161,14 @@ _a_bridge = partial(Preset, base='brownian', predictor='ends', rival=None, task=
 presets = dict(
     ddpm            = Preset(_linear, 'fixed forward process', steps=10),
     vdm             = Preset(_linear, 'learned schedule', learned_gamma=True, steps=10),
-    flow_matching   = Preset(_linear, 'straight lines from data to noise', 'ot'),
+    flow_matching   = Preset(_linear, 'straight lines from data to noise', 'ot', objective='velocity'),
     ndm             = Preset(_ndm, 'learned mean, separable in time', steps=10),
     ndm_full        = Preset(_ndm_full, 'learned mean, a network in x and t', steps=10),
     nfdm            = Preset(_nfdm, 'learned mean and spread, separable in time', learned_volatility=True),
     nfdm_flow       = Preset(_nfdm_flow, 'learned mean, spread and shape', learned_volatility=True),
-    nfdm_ot         = Preset(_nfdm, 'nfdm with straight trajectories', 'ot', learned_volatility=True,
-                             penalty=dict(curvature=.1, curvature_share=.125)),
+    nfdm_ot         = Preset(_nfdm_free, 'learned coupling, straight trajectories', 'ot_half',
+                             'v', learned_volatility=True, objective='velocity', rival='flow_matching',
+                             penalty=dict(curvature=.02, curvature_share=.125)),
     nfdm_paper      = Preset(_nfdm_full, 'learned mean and spread, a network in x and t', 'geometric',
                              'residual', learned_volatility=True),
     brownian_bridge = _a_bridge(_brownian_bridge, 'fixed bridge between two data sets'),

@@ -141,32 +141,36 @@ class LinearBeta(VariancePreserving):
 
 # %% ../nbs/01_schedules.ipynb #ad356361
 class OTSchedule(NoiseSchedule):
-    r"Straight lines: $\alpha_t = 1-t$, $\sigma_t = t + (1-t)\delta$ (flow matching, arXiv 2210.02747)."
+    r"""Straight lines: $\alpha_t = 1 - t(1-\alpha_1)$, $\sigma_t = t + (1-t)\delta$.
+
+    With $\alpha_1 = 0$ those of flow matching, arXiv 2210.02747."""
     def __init__(self,
         delta:float=0.01, # $\sigma_0$, in [0, 1); with 0 there is no density at $t=0$, and so no bound
+        end:float=0., # $\alpha_1$, in [0, 1]
     ):
         super().__init__()
         if not 0 <= as_number(delta) < 1: raise InputError(f'delta={delta}; expected 0 <= delta < 1')
-        self.delta = delta
+        if not 0 <= as_number(end) <= 1: raise InputError(f'end={end}; expected 0 <= end <= 1')
+        self.delta, self.slope = delta, 1 - end
 
     def forward(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
-        r"$1-t$ and $t + (1-t)\delta$."
-        return 1 - t, t + (1 - t)*self.delta
+        r"$1 - t(1-\alpha_1)$ and $t + (1-t)\delta$."
+        return 1 - self.slope*t, t + (1 - t)*self.delta
 
     def flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma), (d_alpha, d_sigma)`, each of shape `(B,)`
-        r"The lines and their slopes, $-1$ and $1-\delta$."
-        return self(t), (torch.full_like(t, -1.), torch.full_like(t, 1 - self.delta))
+        r"The lines and their slopes, $\alpha_1-1$ and $1-\delta$."
+        return self(t), (torch.full_like(t, -self.slope), torch.full_like(t, 1 - self.delta))
 
     def gamma_flow(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # $\gamma_t$ and $\dot\gamma_t$, each of shape `(B,)`
-        r"$\gamma_t$ and $\dot\gamma_t = 2\big(\frac{1-\delta}{\sigma_t} + \frac1{\alpha_t}\big)$."
+        r"$\gamma_t$ and $\dot\gamma_t = 2\big(\frac{1-\delta}{\sigma_t} + \frac{1-\alpha_1}{\alpha_t}\big)$."
         alpha, sigma = self(t)
-        return 2*(sigma.log() - alpha.log()), 2*((1 - self.delta)/sigma + 1/alpha)
+        return 2*(sigma.log() - alpha.log()), 2*((1 - self.delta)/sigma + self.slope/alpha)
 
 # %% ../nbs/01_schedules.ipynb #68010280
 class GeometricSchedule(NoiseSchedule):

@@ -23,7 +23,7 @@ from .model import Bound
 from .presets import bases, networks, presets, settings_for
 from .runs import Configuration, ModelOptions, draw, flat, parse_device, run_folder, sample_many
 from .runs import other_files, save_run, unfinished, write_json
-from .tasks import default_solver, default_steps
+from .tasks import default_solver, default_steps, parse_steps
 from .training import Trainer, TrainingError, TrainingOptions, is_out_of_memory
 
 # %% ../nbs/28_train.ipynb #r2500007
@@ -66,6 +66,7 @@ def configure(
     off = any(name in given and not given[name] for name in row.penalty)
     if 'minutes' in given: start['iterations'] = None
     values = own | dict(T=row.steps or 'inf') | ({} if off else row.penalty) | start | given
+    if parse_steps(values['T']) is None: values = dict(objective=row.objective) | values
     sections = {section.name: section.default_factory for section in fields(TrainCommand)}
     command = TrainCommand(**{name: _take(options, values) for name, options in sections.items()})
     for name, value in flat(command).items(): _check_value(name, value)

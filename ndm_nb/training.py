@@ -451,6 +451,8 @@ def _start_numbers(seed, device):
     if device.type == 'cpu': torch.default_generator.manual_seed(seed)
     else: torch.manual_seed(seed)
 
+_beside = 'objective', 'penalty'                                    # what a loss has beside the bound
+
 @patch
 def _part(self:Trainer, i):
     "The gradient of part i of this process's share of the batch; its contribution to each term of the loss."
@@ -461,7 +463,7 @@ def _part(self:Trainer, i):
     wait = self.accelerator.no_sync(self.module) if i < o.accumulate - 1 else nullcontext()
     with wait, shard(*self._place(i), gather):
         values = self.module(self.rows(self.iteration, i))
-        names = [name for name in (*Bound.names, 'penalty') if name in values]
+        names = [name for name in (*Bound.names, *_beside) if name in values]
         terms = {name: values[name].mean()/o.accumulate for name in names}
         if o.ramp and 'penalty' in terms: terms['penalty'] = terms['penalty']*min(self.progress/o.ramp, 1.)
         sum(terms.values()).backward()
@@ -613,7 +615,7 @@ def _validate(self:Trainer):
     "Evaluate the average, keep it if it is the best, and add to the history."
     average, repeats, before = self.average.module, self.options.repeats, self.progress
     metrics = evaluate(average, self.bound, self.valid, repeats, penalty=self.penalty)
-    valid = metrics['total'] + metrics.get('penalty', 0.)
+    valid = metrics['total'] + sum(metrics.get(name, 0.) for name in _beside)
     if valid < self.best:
         self.best, self.best_weights = valid, copy.deepcopy(average.state_dict())
     clock = torch.tensor([time.time() - self.start], device=self.device)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['acceleration', 'curvature_penalty', 'curvature', 'straightness', 'few_step_error', 'transport_cost', 'match',
-           'optimal_transport_cost', 'ConvexTransport', 'StraightPredictor', 'straight_bound', 'StraightBound',
-           'sample_straight']
+           'optimal_transport_cost', 'paired_noise', 'ConvexTransport', 'StraightPredictor', 'straight_bound',
+           'StraightBound', 'sample_straight']
 
 # %% ../nbs/18_transport.ipynb #2ba52f85
 import math
@@ -15,9 +15,10 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import generative_drift
 from .core import InputError, antithetic_time, as_number, check_batch
-from .core import check_time, check_whole, expand, sum_event
+from .core import check_time, check_whole, expand, frozen, randn_rows, sum_event
 from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory
 from .model import boundary_terms, decode
+from .objectives import own_parameters
 from .sampling import sample_ode
 
 # %% ../nbs/18_transport.ipynb #cb3781f0
@@ -36,36 +37,42 @@ def curvature_penalty(
     x:Tensor, # data, shape `(B, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; antithetic in [margin, 1 - margin] if left out
     margin:float=.01, # $\kappa$, how far the drawn times stay from both ends, in [0, 0.5)
+    step:float|None=None, # $h$, in (0, 1 - 2 margin), of a difference; the derivative itself if left out
 )->Tensor: # squared units of the data, summed over the event, shape `(B,)`
     r"$\|\frac{d}{dt}f(z_t,t)\|^2$ along the generative ODE, at random $z_t$ (NFDM-OT, arXiv 2404.12940)."
     check_batch(x)
-    _check_margin(margin)
-    if t is None: t = margin + (1 - 2*margin)*antithetic_time(len(x), x)
+    _check_margin(margin, step)
+    if t is None: t = margin + (step or 0.) + (1 - 2*margin - (step or 0.))*antithetic_time(len(x), x)
     z = model.path(x)(check_time(t, x)).sample()
-    return sum_event(acceleration(model, z, t)**2)
+    if step is None: return sum_event(acceleration(model, z, t)**2)
+    here = generative_drift(model, z, t)
+    return sum_event(((generative_drift(model, z - step*here, t - step) - here)/step)**2)
 
-def _check_margin(margin):
+def _check_margin(margin, step=None):
     if not 0 <= as_number(margin) < .5: raise InputError(f'margin={margin}; expected 0 <= margin < 0.5')
+    if step is not None and not 0 < as_number(step) < 1 - 2*margin:
+        raise InputError(f'step={step} with margin={margin}; expected 0 < step < {1 - 2*margin:g}')
 
 # %% ../nbs/18_transport.ipynb #b149b6e8
 def curvature(
     weight:float, # $\lambda$, nats per squared unit of the data, at least 0
     margin:float=.01, # $\kappa$, see `curvature_penalty`
     share:float=1., # $p$, in (0, 1]: of the training batches in which it is computed, divided by $p$
+    step:float|None=None, # $h$ in training, see `curvature_penalty`
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
-    r"""$\lambda$ times the curvature penalty, or an unbiased estimate of it.
+    r"""$\lambda$ times the curvature penalty, or an estimate of it, as a function of the forward process.
 
     Raises `InputError` for impossible numbers."""
-    _check_margin(margin)
+    _check_margin(margin, step)
     if not 0 <= as_number(weight) < math.inf:
         raise InputError(f'weight={weight}; expected a finite number, at least 0')
     if not 0 < as_number(share) <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
-    return partial(_weighted_curvature, weight=weight, margin=margin, share=share)
+    return partial(_weighted_curvature, weight=weight, margin=margin, share=share, step=step)
 
-def _weighted_curvature(model, x, weight, margin, share):
+def _weighted_curvature(model, x, weight, margin, share, step):
     if not model.training: share = 1.                               # validation leaves nothing to chance
     if share < 1 and torch.rand(()) >= share: return x.new_zeros(len(x))
-    return weight/share*curvature_penalty(model, x, margin=margin)
+    with frozen(own_parameters(model)): return weight/share*curvature_penalty(model, x, None, margin, step)
 
 # %% ../nbs/18_transport.ipynb #705c1935
 def straightness(
@@ -131,6 +138,14 @@ def optimal_transport_cost(
 )->Tensor: # squared units of the data, shape `()`, float64
     r"$\min_\pi\frac1n\sum_i\|a_i-b_{\pi(i)}\|^2$ over all permutations, exactly; the time grows with $n^3$."
     return match(a, b)[1].mean()
+
+# %% ../nbs/18_transport.ipynb #ot700003
+def paired_noise(
+    x:Tensor, # data, shape `(B, *event)`
+)->Tensor: # noise of that shape
+    "Noise for a batch of data, each with the one that fits: the `noise` of `ContinuousBound` (arXiv 2302.00482)."
+    noise = randn_rows(x)
+    return noise[match(x, noise)[0]]
 
 # %% ../nbs/18_transport.ipynb #c56897de
 class ConvexTransport(nn.Module):
