@@ -3,63 +3,47 @@
     python nbs/experiments/few_steps.py           # three data sets, three seeds: 45 minutes on one CPU core
     python nbs/experiments/few_steps.py --show    # the tables from the committed results
 
-Ordinary diffusion, flow matching with random and with matched pairs, and NFDM-OT. All have the same network
-as predictor and are trained on the bound in continuous time, with times by importance. `minibatch OT` pairs
-the data of a batch with its noise by the optimal assignment (arXiv 2302.00482), after which the loss is no
-bound; the bound that is reported is that of the model it leaves. `nfdm-ot` adds the curvature of the
-trajectories to the loss. Samples are judged against 10,000 test points (MMD: 1,000) by the best of Euler,
-midpoint and Heun at an equal number of evaluations; a method that cannot spend them all spends fewer.
-
-The budget is wall-clock time, so a busy machine changes how far a model comes; the number of iterations is in
-the record. The penalty is computed in one batch of eight, so that a minute has more than twice as many steps
-as with a penalty in each. Weight and share were chosen with seed 0 by two evaluations: first the weight 0.1
-in every batch (from 0.03, 0.1 and 0.3, on the checkerboard, with a larger network); then, on eight Gaussians,
-0.1 in one batch of four (also with a larger network for the forward process, or batches of 512), and 0.05 and
-0.025 in one of eight; the last two on the checkerboard as well. 0.05 in one of eight was best on both.
+Flow matching and NFDM-OT, both with the predictor trained by velocity matching (or by the bound, for
+comparison), and with independent or with paired noise (minibatch OT, arXiv 2302.00482). All have the same
+network as predictor. First it is measured, in turns and on a quiet machine, how long a training step of each
+takes; then each gets as many iterations as fit into --seconds, so that runs may share the machine. Samples
+are judged against 10,000 test points (MMD: 1,000) by the best of Euler, midpoint and Heun at an equal number
+of evaluations; a method that cannot spend them all spends fewer. The weights of the curvature were chosen by
+few_steps_weights.py.
 """
+import time
 from typing import NamedTuple
 import matplotlib.pyplot as plt
 import torch
-from ndm_nb.continuous import ContinuousBound, mismatch
-from ndm_nb.core import expand, repeatable, sum_event
+from ndm_nb.continuous import ContinuousBound
+from ndm_nb.core import repeatable
 from ndm_nb.data import dataset, toy
-from ndm_nb.evaluation import evaluate
+from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.metrics import mmd, sliced_wasserstein
-from ndm_nb.model import Bound, boundary_terms
-from ndm_nb.networks import MLP
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode, solvers_at, time_grid
-from ndm_nb.times import ImportanceTime
 from ndm_nb.training import Trainer
-from ndm_nb.transport import curvature, curvature_penalty, few_step_error, match, optimal_transport_cost
+from ndm_nb.transport import curvature, curvature_penalty, few_step_error, optimal_transport_cost, paired_noise
 from ndm_nb.transport import straightness, transport_cost
-from harness import Experiment, mean, origin, parameters, pm, stdev
-
-class PairedBound(ContinuousBound):
-    "The integrand of the bound, with each x of a batch and its noise paired by the optimal assignment."
-    def __call__(self, model, x):
-        t, noise, path = self.sampler(len(x), x), torch.randn_like(x), model.path(x)
-        q, g = path.flow(t), model.volatility(t)
-        velocity, score = mismatch(model, q, q.sample(noise[match(x, noise)[0]]), t)
-        diffusion = sum_event((velocity - expand(g**2, x)/2*score)**2) / (2*g**2)
-        if model.training: self.sampler.update(t, diffusion)
-        reconstruction, prior = boundary_terms(model, path)
-        return Bound(reconstruction, diffusion/self.sampler.density(t), prior, x[0].numel())
+from harness import Experiment, least, mean, origin, parameters, pm, stdev
 
 class Model(NamedTuple):
     "What is compared."
     options:dict # of `build`
-    bound:type=ContinuousBound
+    objective:str='velocity' # of the predictor
+    noise:object=None # how noise is drawn in training
     weight:float=0. # of the curvature, nats per squared unit of the data
-    small:bool=False # has the forward process a small network? A step with the curvature costs the most
 
 predictor = dict(width=96, depth=2, gamma=(-7, 4))                  # the noise at t = 0 is e^(-7/2) = 0.03
-training, share = dict(batch=128, lr=5e-3, every=500), 1/8          # share of the batches with a penalty
+training = dict(batch=128, lr=2e-3, repeats=1)
+penalised = dict(share=1/8, step=.1, ramp=.3)   # in so many batches, by a difference, rising in so much of the run
 models = {
-    'vp': Model(dict(preset='ddpm')),
     'flow matching': Model(dict(preset='flow_matching')),
-    'minibatch OT': Model(dict(preset='flow_matching'), PairedBound),
-    'nfdm-ot': Model(dict(preset='nfdm', base='ot', terms=2), weight=.05, small=True)}
+    'by the bound': Model(dict(preset='flow_matching'), 'bound'),
+    'minibatch OT': Model(dict(preset='flow_matching'), noise=paired_noise),
+    'nfdm-ot': Model(dict(preset='nfdm_ot'), weight=.02),
+    'nfdm-ot, pinned': Model(dict(preset='nfdm', base='ot'), weight=.02),
+    'nfdm-ot, pairs': Model(dict(preset='nfdm_ot'), noise=paired_noise, weight=.02)}
 sets, nfes = ('checkerboard', 'eight_gaussians', 'two_moons'), (1, 2, 4, 12)
 ends = [[-1., -1.], [1., 1.]]                # where the pictured forward paths start: corners of squares
 few_steps = Experiment('few_steps', key=('data', 'model', 'seed'))
@@ -67,10 +51,41 @@ few_steps = Experiment('few_steps', key=('data', 'model', 'seed'))
 @few_steps.override
 def settings(seconds):
     "All of them, under one name."
-    weights = {name: model.weight for name, model in models.items() if model.weight}
+    chosen = {name: model.weight for name, model in models.items() if model.weight}
     options = {name: model.options for name, model in models.items()}
-    told = dict(seconds=seconds, predictor=predictor, models=options, weights=weights, share=share)
+    told = dict(seconds=seconds, predictor=predictor, models=options, weights=chosen, penalised=penalised)
     return dict(settings=training | told)
+
+def trainer_of(data, kind, seed, iterations):
+    "A model about to be trained."
+    splits = dataset(data)
+    torch.manual_seed(seed)
+    net = build(event=(2,), **predictor, **kind.options)
+    how, penalty = {}, None
+    if kind.weight:
+        penalty = curvature(kind.weight, share=penalised['share'], step=penalised['step'])
+        how = dict(ramp=penalised['ramp'])
+    bound = bound_for(None, objective=kind.objective, noise=kind.noise)
+    return Trainer(net, bound, splits.train, splits.valid, penalty=penalty, seed=seed, iterations=iterations,
+                   every=max(iterations//8, 1), **training, **how)
+
+@few_steps.fact
+def step_seconds():
+    "Of a training step of each model: the least mean of 100 in several rounds, in which they take turns."
+    trainers = {name: trainer_of('checkerboard', kind, 0, 10_000) for name, kind in models.items()}
+    def measure(name):
+        start = time.perf_counter()
+        for _ in range(100):
+            trainers[name].step()
+            trainers[name].iteration += 1
+        return (time.perf_counter() - start)/100
+    return {name: round(each, 6) for name, each in least(measure, trainers, 4).items()}
+
+@few_steps.override
+def jobs(data, models, seeds, seconds, record):
+    "As many iterations as fit."
+    def fitting(model): return round(seconds/record['step_seconds'][model])
+    return [dict(data=d, model=m, seed=s, iterations=fitting(m)) for s in seeds for d in data for m in models]
 
 def distance(x, y):
     "Sliced Wasserstein, along directions that are always the same."
@@ -85,20 +100,13 @@ def floor_of(names):
 def floor(): return floor_of(sets)
 
 @few_steps.measure
-def run(data, model, seed, seconds):
+def run(data, model, seed, iterations):
     "Train one model; what is measured of it."
-    splits, kind = dataset(data), models[model]
-    torch.manual_seed(seed)
-    net = build(event=(2,), **predictor, **kind.options)
-    if kind.small: net.forward_process.net = MLP((2,), 2*kind.options['terms'], width=64, depth=1, time=False)
-    penalty = curvature(kind.weight, share=share) if kind.weight else None
-    bound = kind.bound(ImportanceTime())
-    trainer = Trainer(net, bound, splits.train, splits.valid, penalty=penalty, seed=seed, iterations=None,
-                      minutes=seconds/60, **training)
+    trainer, test = trainer_of(data, models[model], seed, iterations), dataset(data).test
     trainer.fit(progress=False)
-    noise = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
-    result = dict(seconds=trainer.history[-1]['seconds'], iterations=trainer.iteration, weight=kind.weight,
-                  parameters=parameters(net), **judge(net, splits.test, noise))
+    net, noise = trainer.model, torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
+    result = dict(iterations=iterations, weight=models[model].weight, parameters=parameters(net),
+                  **judge(net, test, noise))
     return result | (pictured(net) if seed == 0 else {})
 
 def judge(model, test, noise):
@@ -175,7 +183,7 @@ def draw_trajectories(record, data):
 
 def draw_paths(record, data):
     "Forward paths from the points of `ends`: those of NFDM-OT from seed 0; the others are fixed."
-    fixed = {name: build(event=(2,), **predictor, **models[name].options) for name in ('vp', 'flow matching')}
+    fixed = {name: build(event=(2,), **predictor, **models[name].options) for name in ('flow matching',)}
     lines = {name: forward_paths(model) for name, model in fixed.items()}
     lines['nfdm-ot'] = record['runs'].of(data=data, seed=0, model='nfdm-ot')[0]['paths']
     axs = panels(lines, lambda i: f'C{i//8}')
@@ -197,4 +205,5 @@ def draw_quality(record):
     axs[0].set_ylabel('sliced Wasserstein distance')
     axs[0].legend(fontsize=7)
 
-if __name__ == '__main__': few_steps.main(seeds=(0, 1, 2), data=sets, models=tuple(models), seconds=60.)
+if __name__ == '__main__':
+    few_steps.main(seeds=(0, 1, 2), data=sets, models=tuple(models), seconds=60., processes=1)
