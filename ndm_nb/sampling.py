@@ -7,6 +7,7 @@ __all__ = ['grids', 'time_grid', 'library_solvers', 'solve', 'sample_ode', 'data
            'count_nfe', 'solvers_at']
 
 # %% ../nbs/15_sampling.ipynb #41648f26
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -20,13 +21,14 @@ from .model import NeuralDiffusion, Trajectory, decode
 from .schedules import NoiseSchedule
 
 # %% ../nbs/15_sampling.ipynb #69fa73bf
-def _even_gamma(schedule, u):
-    r"Times at which $\gamma$ has covered the fractions `u` of its range, from 1 down to 0, by bisection."
+def _even_gamma(schedule, u, rho=math.inf):
+    r"Times at which $\gamma$, or $e^{\gamma/2\rho}$, has covered the fractions `u` of its range, by bisection."
     ends = torch.stack([u[-1], u[0]])
     finite = schedule.gamma(ends).isfinite()
     ends = torch.where(finite, ends, ends.clamp(.01, .99))
     first, last = schedule.gamma(ends)
-    goal, (low, high) = first + (last - first)*u, ends[:, None].expand(2, len(u))
+    goal, (low, high) = torch.lerp(first, last, u), ends[:, None].expand(2, len(u))
+    if rho < math.inf: goal = 2*rho*torch.lerp(torch.exp(first/(2*rho)), torch.exp(last/(2*rho)), u).log()
     for _ in range(60):
         mid = (low + high)/2
         below = schedule.gamma(mid) < goal
@@ -34,13 +36,13 @@ def _even_gamma(schedule, u):
     return torch.cat([u[:1], high[1:-1], u[-1:]])
 
 # %% ../nbs/15_sampling.ipynb #2f97b486
-grids = ('uniform', 'quadratic', 'sine', 'logsnr')
+grids = ('uniform', 'quadratic', 'sine', 'logsnr', 'karras')
 
 @torch.no_grad()
 def time_grid(
     steps:int, # number of steps, at least 1
-    kind:str='uniform', # or 'quadratic' (fine near the data), 'sine' (both ends), 'logsnr' (even in $\gamma$)
-    schedule:NoiseSchedule|None=None, # where $\gamma$ comes from, for 'logsnr'
+    kind:str='uniform', # or 'quadratic' or 'karras' (fine near the data), 'sine' (both ends), 'logsnr' (even)
+    schedule:NoiseSchedule|None=None, # where $\gamma$ comes from, for 'logsnr' and 'karras'
     like:Tensor|None=None, # the times get its dtype and device
 )->Tensor: # decreasing times, the first is 1 and the last 0, shape `(steps + 1,)`
     "The times between which a solver steps."
@@ -51,9 +53,9 @@ def time_grid(
     if kind == 'quadratic': return u**2
     if kind == 'sine': return torch.sin(u*torch.pi/2)**2
     if schedule is None:
-        raise InputError("the grid 'logsnr' needs a schedule, and there is none; "
+        raise InputError(f'the grid {kind!r} needs a schedule, and there is none; '
                          "expected one, or the grid 'uniform' or 'quadratic'")
-    return _even_gamma(schedule, u)
+    return _even_gamma(schedule, u, 7. if kind == 'karras' else math.inf)
 
 # %% ../nbs/15_sampling.ipynb #d04980c2
 def _euler_step(drift, z, t, s, kick):
@@ -80,6 +82,7 @@ def _walk(step, drift, kick, z, times, callback, trajectory):
 # %% ../nbs/15_sampling.ipynb #4270ea86
 _ode_steps = dict(euler=_euler_step, heun=_heun_step)
 _sde_steps = dict(euler_maruyama=_euler_step, stochastic_heun=_heun_step)
+_path_orders = dict(ddim=1, dpmpp_2m=2)                        # solvers that follow the path of a guess
 
 def library_solvers()->dict: # name to True for an adaptive solver, False for one of fixed steps
     "The ODE solvers of torchdiffeq."
@@ -93,7 +96,7 @@ def _check_solver(solver, wanted=''):
     """The name of the function that has a solver.
 
     Raises `InputError` if there is none, or if it is not the wanted one."""
-    names = dict(sample_ode=[*(_ode_steps | library_solvers())], sample_sde=[*_sde_steps])
+    names = dict(sample_ode=[*(_ode_steps | _path_orders | library_solvers())], sample_sde=[*_sde_steps])
     owner = next((function for function in names if solver in names[function]), None)
     if owner and wanted in ('', owner): return owner
     problem = f'{solver!r} is a solver of {owner}, not of {wanted}' if owner else f'unknown solver {solver!r}'
@@ -145,11 +148,32 @@ def _drift(model, volatility=None):
         return generative_drift(model, z, t, volatility(t) if volatility else None)
     return drift
 
+# %% ../nbs/15_sampling.ipynb #dp150002
+def _path_walk(model, z, times, solver, callback, trajectory):
+    "Step along `times` on the paths of the guesses. Returns the end and the trajectory."
+    zs, last, before, second = [z], len(times) - 2, None, _path_orders[solver] == 2
+    log_snr = -model.forward_process.schedule.gamma(times)
+    if second and not (log_snr.diff()*(times[0] - times[-1]) > 0).all():
+        raise InputError(f'solver={solver!r} on a schedule whose γ does not grow; expected ddim or heun')
+    for i, (t, s) in enumerate(zip(times[:-1], times[1:])):
+        t, s = t.repeat(len(z)), s.repeat(len(z))
+        if callback: callback(z, t)
+        guess = x = model.predictor(z, t)
+        if second and 0 < i < last:
+            ratio = (log_snr[i+1] - log_snr[i])/(log_snr[i] - log_snr[i-1])
+            guess = x + ratio/2*(x - before)
+        path, before = model.forward_process(guess), x
+        z = path(s).sample(path(t).noise(z))
+        if trajectory: zs.append(z)
+    if callback: callback(z, s)
+    return z, Trajectory(times, torch.stack(zs)) if trajectory else None
+
 # %% ../nbs/15_sampling.ipynb #a2778964
 def _follow(model, z, times, solver, rtol, atol, callback=None, trajectory=False):
     "Solve the generative ODE along `times`, in either direction; returns the end and the trajectory."
     if not (as_number(rtol) >= 0 and as_number(atol) > 0):
         raise InputError(f'rtol={rtol}, atol={atol}; expected rtol >= 0 and atol > 0')
+    if solver in _path_orders: return _path_walk(model, z, times, solver, callback, trajectory)
     drift, no_kick = _drift(model), lambda i, z: 0
     if solver in _ode_steps: return _walk(_ode_steps[solver], drift, no_kick, z, times, callback, trajectory)
     return _library_walk(solver, drift, z, times, rtol, atol, callback, trajectory)
@@ -159,7 +183,7 @@ def sample_ode(
     model:NeuralDiffusion, # in any mode
     noise:Tensor, # where to start, from $\mathcal N(0,I)$, shape `(B, *event)`
     steps:int=50, # number of steps; for an adaptive solver only the times of `trajectory` and `callback`
-    solver:str='heun', # 'euler', 'heun', or one of torchdiffeq: 'rk4' (fixed steps), 'dopri5' (adaptive), ...
+    solver:str='heun', # 'euler', 'heun', 'ddim', 'dpmpp_2m', or of torchdiffeq: 'rk4', 'dopri5' (adaptive), ...
     grid:str='uniform', # see `time_grid`
     rtol:float=1e-5, # relative tolerance of an adaptive solver
     atol:float=1e-5, # absolute tolerance of an adaptive solver
