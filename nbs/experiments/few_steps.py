@@ -71,15 +71,15 @@ def trainer_of(data, kind, seed, iterations):
 
 @few_steps.fact
 def step_seconds():
-    "Of a training step of each model: the least mean of 100 in several rounds, in which they take turns."
+    "Of a training step of each model: the least mean of 50 in ten rounds, in which they take turns."
     trainers = {name: trainer_of('checkerboard', kind, 0, 10_000) for name, kind in models.items()}
     def measure(name):
         start = time.perf_counter()
-        for _ in range(100):
+        for _ in range(50):
             trainers[name].step()
             trainers[name].iteration += 1
-        return (time.perf_counter() - start)/100
-    return {name: round(each, 6) for name, each in least(measure, trainers, 4).items()}
+        return (time.perf_counter() - start)/50
+    return {name: round(each, 6) for name, each in least(measure, trainers, 10).items()}
 
 @few_steps.override
 def jobs(data, models, seeds, seconds, record):
