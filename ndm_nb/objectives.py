@@ -70,6 +70,9 @@ class Objective:
             there = integrand(model, q, z, t, g)
             return there._replace(objective=self.loss(there, log_snr).detach())
         mine = {id(p) for p in own}
+        if not any(p.requires_grad and id(p) not in mine for p in model.parameters()):     # nothing to keep apart
+            there = integrand(model, q, z, t, g)
+            return there._replace(nats=there.nats.detach(), objective=self.loss(there, log_snr))
         others = [p for p in model.predictor.parameters() if id(p) not in mine]
         guess, answer = _Twice.apply(model.predictor, len(own), z, t, *others, *own)
         there = integrand(model, q, z, t, g, guess)
