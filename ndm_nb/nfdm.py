@@ -57,10 +57,10 @@ class AffineForward(ForwardProcess):
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
         net:nn.Module, # `net(x, t)`, `(B, 2, *event)`; with a basis of K terms `net(x)`, `(B, 2*K, *event)`
         basis=None, # None for a network that sees the time; or K, or a function, see `SeparableTransform`
-        free_end:bool=False, # is the spread at $t=1$ learned, too? The prior term says what it costs
+        free_end:bool|None=None, # is the spread at $t=1$ learned, too? By default on schedules of an open end
     ):
         super().__init__(schedule)
-        self.net, self.free_end = net, free_end
+        self.net, self.free_end = net, schedule.open_end if free_end is None else free_end
         self.basis = power_basis(basis) if isinstance(basis, int) else basis
 
     def forward(self,

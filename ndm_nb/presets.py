@@ -109,9 +109,6 @@ def _ndm_full(schedule, event, terms, net): return NeuralForward(schedule, NetTr
 
 def _nfdm(schedule, event, terms, net): return AffineForward(schedule, net(event, 2*terms, time=False), terms)
 
-def _nfdm_free(schedule, event, terms, net):
-    return AffineForward(schedule, net(event, 2*terms, time=False), terms, free_end=True)
-
 def _nfdm_full(schedule, event, terms, net): return AffineForward(schedule, net(event, 2))
 
 def _nfdm_flow(schedule, event, terms, net):
@@ -166,9 +163,9 @@ presets = dict(
     ndm_full        = Preset(_ndm_full, 'learned mean, a network in x and t', steps=10),
     nfdm            = Preset(_nfdm, 'learned mean and spread, separable in time', learned_volatility=True),
     nfdm_flow       = Preset(_nfdm_flow, 'learned mean, spread and shape', learned_volatility=True),
-    nfdm_ot         = Preset(_nfdm_free, 'learned coupling, straight trajectories', 'ot_half',
+    nfdm_ot         = Preset(_nfdm, 'learned coupling, straight trajectories', 'ot_half',
                              'v', learned_volatility=True, objective='velocity', rival='flow_matching',
-                             penalty=dict(curvature=.02, curvature_share=.125)),
+                             penalty=dict(curvature=.1, curvature_share=.0625)),
     nfdm_paper      = Preset(_nfdm_full, 'learned mean and spread, a network in x and t', 'geometric',
                              'residual', learned_volatility=True),
     brownian_bridge = _a_bridge(_brownian_bridge, 'fixed bridge between two data sets'),

@@ -18,6 +18,8 @@ class NoiseSchedule(nn.Module):
     r"""Signal and noise over time: $t \mapsto (\alpha_t, \sigma_t)$.
 
     A subclass defines `forward`, or `gamma` if it is `VariancePreserving`."""
+    open_end = False            # is it for processes that may know the data at $t=1$?
+
     def forward(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
     )->tuple: # `(alpha, sigma)`, each of shape `(B,)`
@@ -146,12 +148,12 @@ class OTSchedule(NoiseSchedule):
     With $\alpha_1 = 0$ those of flow matching, arXiv 2210.02747."""
     def __init__(self,
         delta:float=0.01, # $\sigma_0$, in [0, 1); with 0 there is no density at $t=0$, and so no bound
-        end:float=0., # $\alpha_1$, in [0, 1]
+        end:float=0., # $\alpha_1$, in [0, 1]; above 0 the end is open, see `NoiseSchedule`
     ):
         super().__init__()
         if not 0 <= as_number(delta) < 1: raise InputError(f'delta={delta}; expected 0 <= delta < 1')
         if not 0 <= as_number(end) <= 1: raise InputError(f'end={end}; expected 0 <= end <= 1')
-        self.delta, self.slope = delta, 1 - end
+        self.delta, self.slope, self.open_end = delta, 1 - end, end > 0
 
     def forward(self,
         t:Tensor, # times in [0, 1], shape `(B,)`
