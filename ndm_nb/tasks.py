@@ -158,6 +158,8 @@ class Generation:
         _no_effect(self.objective, ('energy',), why)
         if self.data.pairing == 'pairs':
             raise InputError("pairing='pairs' with data and noise; expected independent or optimal")
+        if self.data.pairing == 'optimal' and self.objective.steps:
+            raise InputError(f"pairing='optimal' with T={self.objective.T}; expected independent, or T=inf")
 
     @property
     def label(self)->str:

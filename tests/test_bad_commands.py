@@ -29,8 +29,9 @@ numbers = {
 names = {
     'preset': f'nmd {nothing} ndm,ddpm', 'compare': f'nmd {nothing} bridge', 'network': f'vit {nothing}',
     'predictor': f'x ends {nothing}', 'variance': f'best {nothing}', 'base': f've brownian {nothing}',
-    'times': f'sobol importance {nothing}', 'schedule': f'linear {nothing}', 'precision': f'fp8 {nothing}',
-    'track': f'chalkboard {nothing}', 'pairing': f'optimal {nothing}', 'data': f'mnits mnist {nothing}',
+    'times': f'sobol importance {nothing}', 'objective': f'speed velocity {nothing}',
+    'schedule': f'linear {nothing}', 'precision': f'fp8 {nothing}',
+    'track': f'chalkboard {nothing}', 'pairing': f'optimal pairs {nothing}', 'data': f'mnits mnist {nothing}',
     'data0': f'digits {nothing}', 'data1': f'digits {nothing}', 'data-root': nothing,
     'settings': f'large {nothing}', 'config': f'nowhere.json . list.json garbage.json {nothing}',
     'device': f'gpu0 cuda:99 {nothing}', 'name': f'../x . .. a/b {nothing}', 'out': f'file.txt {nothing}',
@@ -129,6 +130,7 @@ ndm digits                                  | ndm
 --data folder:nowhere --size 8              | nowhere
 --data folder:nowhere                       | size
 --preset nfdm_ot --curvature-share 2        | curvature_share
+--preset flow_matching --curvature .1       | curvature
 --preset nfdm_ot --curvature -.1            | curvature
 --preset bridge --data0 digits --data1 digits --energy -1 | energy
 --data folder:. --size 8                    | 10
