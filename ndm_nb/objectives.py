@@ -6,7 +6,6 @@
 __all__ = ['objectives', 'own_parameters', 'Objective', 'velocity_matching', 'sigmoid', 'min_snr', 'edm', 'objective_for']
 
 # %% ../nbs/17_objectives.ipynb #o1700004
-import math
 from collections.abc import Callable
 import torch
 from torch import Tensor

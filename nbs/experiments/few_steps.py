@@ -1,6 +1,6 @@
 """How many steps does a sample need? After equal seconds of training.
 
-    python nbs/experiments/few_steps.py           # six models, three data sets, three seeds: half an hour on one CPU core
+    python nbs/experiments/few_steps.py           # 54 runs: three quarters of an hour on one CPU core
     python nbs/experiments/few_steps.py --show    # the tables from the committed results
 
 Flow matching and NFDM-OT, both with the predictor trained by velocity matching (or by the bound, for
@@ -23,8 +23,8 @@ from ndm_nb.metrics import mmd, sliced_wasserstein
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode, solvers_at, time_grid
 from ndm_nb.training import Trainer
-from ndm_nb.transport import curvature, curvature_penalty, few_step_error, optimal_transport_cost, paired_noise
-from ndm_nb.transport import straightness, transport_cost
+from ndm_nb.transport import curvature, curvature_penalty, few_step_error, optimal_transport_cost
+from ndm_nb.transport import paired_noise, straightness, transport_cost
 from harness import Experiment, least, mean, origin, parameters, pm, stdev
 
 class Model(NamedTuple):
@@ -36,7 +36,8 @@ class Model(NamedTuple):
 
 predictor = dict(width=96, depth=2, gamma=(-7, 4))                  # the noise at t = 0 is e^(-7/2) = 0.03
 training = dict(batch=256, lr=2e-3, repeats=1)
-penalised = dict(share=1/16, step=.1, ramp=.3)  # in so many batches, by a difference, rising in so much of the run
+# the penalty: in so many batches, by a difference over a step, rising in so much of the run
+penalised = dict(share=1/16, step=.1, ramp=.3)
 models = {
     'flow matching': Model(dict(preset='flow_matching')),
     'by the bound': Model(dict(preset='flow_matching'), 'bound'),

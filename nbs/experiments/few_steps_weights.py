@@ -10,7 +10,7 @@ import torch
 from ndm_nb.data import dataset
 from ndm_nb.sampling import sample_ode, solvers_at
 from few_steps import distance, few_steps, models, sets, trainer_of
-from harness import Experiment, origin
+from harness import Experiment
 
 penalised = tuple(name for name, kind in models.items() if kind.weight)
 weights = Experiment('few_steps_weights', key=('data', 'model', 'weight'))
@@ -24,7 +24,8 @@ def run(data, model, weight, seconds):
     iterations = round(seconds/few_steps.load()['step_seconds'][model])
     trainer = trainer_of(data, models[model]._replace(weight=weight), 100, iterations)
     trainer.fit(progress=False)
-    valid, noise = dataset(data).valid[:2000], torch.randn(2000, 2, generator=torch.Generator().manual_seed(100))
+    valid = dataset(data).valid[:2000]
+    noise = torch.randn(2000, 2, generator=torch.Generator().manual_seed(100))
     found = {solver: distance(sample_ode(trainer.model, noise, steps, solver), valid)
              for solver, steps in solvers_at(2).items()}
     return dict(iterations=iterations, distance=min(found.values()))
@@ -32,7 +33,7 @@ def run(data, model, weight, seconds):
 @weights.table
 def table(record):
     "A row for each model and weight."
-    for (model, mine) in record['runs'].by('model').items():
+    for model, mine in record['runs'].by('model').items():
         for weight, at in mine.by('weight').items():
             by_set = {data: at.of(data=data).mean('distance') for data in at.by('data')}
             yield dict(model=model, weight=weight, **{data: f'{value:.3f}' for data, value in by_set.items()},
