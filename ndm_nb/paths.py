@@ -122,7 +122,7 @@ class Path:
         raise NotImplementedError
 
     def data(self)->Tensor: # what the decoder is to give back, shape `(B, *event)`
-        "The data at $t=0$: `x`, unless the path leads [from one data point to another](19_bridges.ipynb)."
+        "The data at $t=0$: `x`, unless the path leads [from one data point to another](20_bridges.ipynb)."
         return self.x
 
     def prior(self)->Gaussian: # $p(z_1)$
