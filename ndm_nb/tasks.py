@@ -226,8 +226,9 @@ class Generation:
 
     def bound(self)->BoundEstimator: # called as `bound(model, x)`
         "What is minimised."
-        o, noise = self.objective, paired_noise if self.data.pairing == 'optimal' else None
-        return bound_for(o.steps, o.times, o.objective, noise)
+        return bound_for(self.objective.steps, self.objective.times, self.objective.objective, self._noise())
+
+    def _noise(self): return paired_noise if self.data.pairing == 'optimal' else None
 
     def penalty(self,
         model:NeuralDiffusion, # to be trained
@@ -236,7 +237,7 @@ class Generation:
         o = self.objective
         if not o.curvature: return None
         check_learned(model, f'curvature={o.curvature}')
-        return curvature(o.curvature, share=o.curvature_share or 1., step=_secant)
+        return curvature(o.curvature, share=o.curvature_share or 1., step=_secant, noise=self._noise())
 
     def sample(self,
         model:NeuralDiffusion, # trained

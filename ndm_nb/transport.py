@@ -38,12 +38,13 @@ def curvature_penalty(
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; antithetic in [margin, 1 - margin] if left out
     margin:float=.01, # $\kappa$, how far the drawn times stay from both ends, in [0, 0.5)
     step:float|None=None, # $h$, in (0, 1 - 2 margin), of a difference; the derivative itself if left out
+    noise=None, # a function of the data that draws $\varepsilon$ for them, such as `paired_noise`
 )->Tensor: # squared units of the data, summed over the event, shape `(B,)`
     r"$\|\frac{d}{dt}f(z_t,t)\|^2$ along the generative ODE, at random $z_t$ (NFDM-OT, arXiv 2404.12940)."
     check_batch(x)
     _check_margin(margin, step)
     if t is None: t = margin + (step or 0.) + (1 - 2*margin - (step or 0.))*antithetic_time(len(x), x)
-    z = model.path(x)(check_time(t, x)).sample()
+    z = model.path(x)(check_time(t, x)).sample(noise(x) if noise else None)
     if step is None: return sum_event(acceleration(model, z, t)**2)
     here = generative_drift(model, z, t)
     return sum_event(((generative_drift(model, z - step*here, t - step) - here)/step)**2)
@@ -59,6 +60,7 @@ def curvature(
     margin:float=.01, # $\kappa$, see `curvature_penalty`
     share:float=1., # $p$, in (0, 1]: of the training batches in which it is computed, divided by $p$
     step:float|None=None, # $h$ in training, see `curvature_penalty`
+    noise=None, # how $\varepsilon$ is drawn in training, the same as in the bound
 ): # a function `(model, x) -> nats`, shape `(B,)`: the `penalty` of `Trainer` and `evaluate`
     r"""$\lambda$ times the curvature penalty, or an estimate of it, as a function of the forward process.
 
@@ -67,12 +69,12 @@ def curvature(
     if not 0 <= as_number(weight) < math.inf:
         raise InputError(f'weight={weight}; expected a finite number, at least 0')
     if not 0 < as_number(share) <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
-    return partial(_weighted_curvature, weight=weight, margin=margin, share=share, step=step)
+    return partial(_weighted_curvature, weight, share, dict(margin=margin, step=step, noise=noise))
 
-def _weighted_curvature(model, x, weight, margin, share, step):
-    if not model.training: share = 1.                               # validation leaves nothing to chance
+def _weighted_curvature(weight, share, how, model, x):
+    if not model.training: share, how = 1., how | dict(noise=None)  # validation leaves nothing to chance
     if share < 1 and torch.rand(()) >= share: return x.new_zeros(len(x))
-    with frozen(own_parameters(model)): return weight/share*curvature_penalty(model, x, None, margin, step)
+    with frozen(own_parameters(model)): return weight/share*curvature_penalty(model, x, **how)
 
 # %% ../nbs/18_transport.ipynb #705c1935
 def straightness(

@@ -42,7 +42,7 @@ models = {
     'flow matching': Model(dict(preset='flow_matching')),
     'by the bound': Model(dict(preset='flow_matching'), 'bound'),
     'minibatch OT': Model(dict(preset='flow_matching'), noise=paired_noise),
-    'nfdm-ot': Model(dict(preset='nfdm_ot'), weight=.1),
+    'nfdm-ot': Model(dict(preset='nfdm_ot'), weight=.2),
     'nfdm-ot, pinned': Model(dict(preset='nfdm', base='ot'), weight=.1),
     'nfdm-ot, pairs': Model(dict(preset='nfdm_ot'), noise=paired_noise, weight=.1)}
 sets, nfes = ('checkerboard', 'eight_gaussians', 'two_moons'), (1, 2, 4, 12)
@@ -64,7 +64,7 @@ def trainer_of(data, kind, seed, iterations):
     net = build(event=(2,), **predictor, **kind.options)
     how, penalty = {}, None
     if kind.weight:
-        penalty = curvature(kind.weight, share=penalised['share'], step=penalised['step'])
+        penalty = curvature(kind.weight, share=penalised['share'], step=penalised['step'], noise=kind.noise)
         how = dict(ramp=penalised['ramp'])
     bound = bound_for(None, objective=kind.objective, noise=kind.noise)
     return Trainer(net, bound, splits.train, splits.valid, penalty=penalty, seed=seed, iterations=iterations,

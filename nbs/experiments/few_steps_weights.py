@@ -40,4 +40,4 @@ def table(record):
                        mean=f"{at.mean('distance'):.4f}")
 
 if __name__ == '__main__':
-    weights.main(data=sets, models=penalised, weights=(.05, .1, .2), seconds=30., processes=1)
+    weights.main(data=sets, models=penalised, weights=(.05, .1, .2, .4), seconds=30., processes=1)
