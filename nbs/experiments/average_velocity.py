@@ -3,8 +3,8 @@
     python nbs/experiments/average_velocity.py           # after few_steps.py has measured its steps
     python nbs/experiments/average_velocity.py --show
 
-Each teacher is trained as in few_steps.py, for the same --seconds; then a student with the same network, and
-one channel more, learns the average velocities of its ODE, in --iterations steps. Samples are judged as there:
+Each teacher is trained as in few_steps.py, for the same --seconds; then a student with the same network and
+one more channel learns the average velocities of its ODE, in --iterations steps. Samples are judged as there:
 of one, two and four steps of the student, and of the teacher with 50 steps of Heun's method.
 """
 import torch
