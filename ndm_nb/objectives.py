@@ -56,6 +56,7 @@ class Objective:
         loss:Callable, # `(there, log_snr)`, a `Difference` and $\log\alpha_t^2/\sigma_t^2$, to the loss, `(B,)`
     ): self.loss = loss
 
+    @torch.compiler.disable
     def __call__(self,
         model:NeuralDiffusion, # whose forward process has a base schedule
         q:Marginal, # $q(z_t\mid x)$, from `path.flow(t)`

@@ -17,18 +17,13 @@ Samples are judged by the Fréchet distance of FID; of MNIST by the 64 features 
 trained first (images.py), which compares with itself only; of CIFAR-10 by those of FID's Inception network,
 if it is there.
 """
-import time
 from itertools import product
 import torch
-from images import at_hand, draw_grids, judges, load, options, train
+from images import at_hand, draw_grids, judges, load, options, step_seconds, train
 from ndm_nb.core import InputError
-from ndm_nb.data import dataset
 from ndm_nb.discrete import sample_ancestral
-from ndm_nb.evaluation import bound_for
-from ndm_nb.presets import build, networks, settings_for
-from ndm_nb.training import Trainer, TrainingOptions
 from equal_compute import few_steps, steps_name
-from harness import Experiment, least, markdown, origin, pm
+from harness import Experiment, markdown, origin, pm
 
 plain = {'ddpm': dict(preset='ddpm'), 'vdm': dict(preset='vdm'), 'ndm': dict(preset='ndm'),
          'nfdm': dict(preset='nfdm')}
@@ -52,33 +47,11 @@ def floor(data, data_root, device, n):
     return judge.distance(judge.others[:n])
 
 @images.fact
-def seconds(data, data_root, device, precision, batch):
-    "Of a training step of each model: the best of several rounds in which they take turns."
-    splits, own = dataset(data, data_root or None), settings_for(data)
-    training = {name: value for name, value in own.items() if name in TrainingOptions.__dataclass_fields__}
-    of_model = 'network', 'width', 'depth', *networks['unet'].options, 'gamma', 'predictor'
-    sizes = {name: own[name] for name in of_model if name in own}
-    if device != 'auto': training['device'] = device
-    if precision: training['precision'] = precision
-    if batch: training['batch'] = batch
-    trainers = {}
-    for T, names in wanted[data].items():
-        for model in names:
-            how = dict(variance='pixel' if T else 'posterior', rows=T or 1)
-            net = build(event=splits.event, levels=splits.levels, **sizes | how | kinds[data][model])
-            trainer = Trainer(net, bound_for(T), splits.train, splits.valid[:2], **training)
-            trainers[f'{model}, {steps_name(T)}'] = trainer
-    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
-    n = 20 if torch.cuda.is_available() else 3
-    def measure(name):
-        "After a step to warm up."
-        trainers[name].step()
-        wait()
-        start = time.perf_counter()
-        for _ in range(n): trainers[name].step()
-        wait()
-        return (time.perf_counter() - start)/n
-    return {name: round(each, 5) for name, each in least(measure, trainers, 3).items()}
+def seconds(data, batch, options):
+    "Of a training step of each model."
+    how = dict(batch=batch) if batch else {}
+    return step_seconds({f'{model}, {steps_name(T)}': kinds[data][model] | dict(T=T or 'inf') | how
+                         for T, names in wanted[data].items() for model in names}, options)
 
 @images.override
 def jobs(data, Ts, models, seeds, minutes, costs, record):

@@ -160,6 +160,12 @@ def table(record, data):
                      'cost / optimal': runs.pm('cost_ratio'), 'bound, bits/dim': runs.pm('bits_per_dim'),
                      'iterations': f"{int(runs.mean('iterations')):,}"}
 
+def in_words(record, ours, theirs, at):
+    "A line for each data set: how far one model is with some evaluations, and another with others."
+    for data, runs in record['runs'].by('data', sets).items():
+        mine, other = (best(runs.of(model=name), nfe)[1] for name, nfe in zip((ours, theirs), at))
+        yield f"* {data.replace('_', ' ')}: {pm(mine)} against {pm(other)}"
+
 @few_steps.override
 def report(record):
     "A table for each data set."

@@ -213,7 +213,7 @@ class Experiment:
         self.processes = options.get('processes', self.processes)
         for fact in self.facts:
             if fact.__name__ in record: continue
-            record[fact.__name__] = call(fact, options)
+            record[fact.__name__] = call(fact, options | dict(options=options))
             self.save(record, options)
         if 'runs' not in record:
             self.note(record, options)

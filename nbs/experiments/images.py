@@ -1,5 +1,6 @@
 """What the experiments with images share: options, training runs and their samples, judges, pictures."""
 import os
+import time
 from functools import cache
 from pathlib import Path
 import matplotlib.pyplot as plt
@@ -9,7 +10,8 @@ from torchvision.datasets import MNIST
 from ndm_nb.data import as_float, dataset, plot_samples
 from ndm_nb.metrics import Inception, Statistics, features, fid
 from ndm_nb.runs import load_run, parse_device, sample_many
-from ndm_nb.train import ndm_train
+from ndm_nb.train import configure, ndm_train, prepare
+from harness import least
 
 options = dict(
     seed=0, # of weights, batches and noise
@@ -23,6 +25,24 @@ def train(preset, name, job, **given):
     told = given | {option: job[option] for option in options if job[option] != ''}
     if told.get('minutes'): told['every'] = 100_000                 # no validations while the clock runs
     return ndm_train(preset, compare='none', name=name, resume=True, **told)[preset]
+
+def step_seconds(kinds, job):
+    "Of a training step of each kind, by its options: the least mean of several rounds, in turns."
+    told = dict(data=job['data'], data_root=job['data_root'] or None, precision=job['precision'] or None)
+    configs = {name: configure(told | kind).configuration for name, kind in kinds.items()}
+    device, splits = parse_device(job['device']), next(iter(configs.values())).task.splits()
+    trainers = {name: prepare(config, splits, Path(job['out'])/'costs', device).trainer
+                for name, config in configs.items()}
+    wait, n = (torch.cuda.synchronize, 20) if device.type == 'cuda' else (lambda: None, 3)
+    def measure(name):
+        "After a step to warm up."
+        trainers[name].step()
+        wait()
+        start = time.perf_counter()
+        for _ in range(n): trainers[name].step()
+        wait()
+        return (time.perf_counter() - start)/n
+    return {name: round(each, 5) for name, each in least(measure, trainers, 3).items()}
 
 def bits(r): return {'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}"}
 
