@@ -165,7 +165,7 @@ presets = dict(
     nfdm_flow       = Preset(_nfdm_flow, 'learned mean, spread and shape', learned_volatility=True),
     nfdm_ot         = Preset(_nfdm, 'learned coupling, straight trajectories', 'ot_half',
                              'v', learned_volatility=True, objective='velocity', rival='flow_matching',
-                             penalty=dict(curvature=.1, curvature_share=.0625)),
+                             penalty=dict(curvature=.2, curvature_share=.0625)),
     nfdm_paper      = Preset(_nfdm_full, 'learned mean and spread, a network in x and t', 'geometric',
                              'residual', learned_volatility=True),
     brownian_bridge = _a_bridge(_brownian_bridge, 'fixed bridge between two data sets'),

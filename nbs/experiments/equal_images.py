@@ -76,9 +76,10 @@ def run(data, model, T, seed, iterations, n, batch, data_root, out, device, job)
 
 @images.override
 def pictures(record, data, out, device):
-    "Samples of ten steps from the same noise, of the first seed."
+    "Samples of ten steps from the same noise, of the first seed, of all models that are at hand."
     names = {model: run_name(data, model, 10, 0) for model in wanted[data][10]}
-    if not at_hand(names.values(), out): return
+    names = {model: name for model, name in names.items() if at_hand([name], out)}
+    if not names: return
     def grid(name):
         torch.manual_seed(0)
         net = load(name, out, device)[0]

@@ -34,7 +34,7 @@ def run(data, model, weight, seconds):
 def table(record):
     "A row for each model and weight."
     for model, mine in record['runs'].by('model').items():
-        for weight, at in mine.by('weight').items():
+        for weight, at in sorted(mine.by('weight').items()):
             by_set = {data: at.of(data=data).mean('distance') for data in at.by('data')}
             yield dict(model=model, weight=weight, **{data: f'{value:.3f}' for data, value in by_set.items()},
                        mean=f"{at.mean('distance'):.4f}")
