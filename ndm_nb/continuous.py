@@ -67,7 +67,7 @@ def continuous_bound(
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; drawn by `sampler` if left out
     sampler:EvenTimes=EvenTimes(), # where to look, such as `ImportanceTime()`
     objective=integrand, # called in place of `integrand`, such as `Objective(...)`
-    noise=None, # in training, a function of the data that draws $\varepsilon$ for them, such as `paired_noise`
+    noise=None, # in training, a function of the data that draws $\varepsilon$, such as `paired_noise`
 )->Bound: # unbiased estimates, nats
     r"""The bound on $-\log p(x)$ in continuous time, at one random time for each sample.
 
@@ -100,7 +100,7 @@ class ContinuousBound(BoundEstimator):
     def __init__(self,
         sampler:EvenTimes|None=None, # such as `ImportanceTime()`; `EvenTimes()` if left out
         objective=integrand, # of the predictor, see `continuous_bound`
-        noise=None, # how $\varepsilon$ is drawn in training, see `continuous_bound`; independently if left out
+        noise=None, # how $\varepsilon$ is drawn in training, see `continuous_bound`
     ): self.sampler, self.how = sampler or EvenTimes(), dict(objective=objective, noise=noise)
 
     def __call__(self,

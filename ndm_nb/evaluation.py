@@ -25,7 +25,7 @@ def bound_for(
     objective:str='bound', # of the predictor, in continuous time: a name in `objectives`
     noise=None, # how noise is drawn in training, in continuous time, such as `paired_noise`
 )->BoundEstimator: # called as `bound(model, x)`
-    "The bound to train and evaluate with. `InputError` for unknown names, or what is for continuous time only."
+    "The bound to train and evaluate with. `InputError` for what is unknown, or for continuous time only."
     sampler, own = choose(times, time_samplers, 'times'), objective_for(objective)
     if steps is None: return ContinuousBound(sampler(), own, noise)
     for name, value, usual in (('times', times, 'antithetic'), ('objective', objective, 'bound'),
@@ -41,7 +41,7 @@ def bound_terms(
     bound, # a function `(model, x) -> Bound`, such as `bound_for(10)`
     x:Tensor, # data, shape `(B, *event)`
     penalty=None, # a function `(model, x) -> nats`, shape `(B,)`
-)->dict: # name to bits/dim, `(B,)` each: terms of the bound, `total`; if there are any, `objective`, `penalty`
+)->dict: # name to bits/dim, `(B,)` each: terms of the bound, `total`, perhaps `objective` and `penalty`
     "The bound term by term, and what else the loss consists of, for each sample."
     b = bound(model, x)
     nats = {name: getattr(b, name) for name in (*Bound.names, 'total')}

@@ -24,7 +24,7 @@ def own_parameters(
     return [p for p in model.predictor.parameters() if p.requires_grad and id(p) not in shared]
 
 class _Twice(torch.autograd.Function):
-    "`net(z, t)`, twice: the gradient of the first passes by its last `count` parameters, the second's goes there."
+    "`net(z, t)`, twice: its last `count` parameters have the gradient of the second, all else of the first."
     @staticmethod
     def forward(ctx, net, count, z, t, *parameters):
         "The network is run with a graph of its own, which `backward` passes twice."
@@ -49,11 +49,11 @@ def _slopes(value, leaves, slope):
 
 # %% ../nbs/17_objectives.ipynb #o1700017
 class Objective:
-    """What the predictor minimises, while all else minimises the bound: the `objective` of `continuous_bound`.
+    """What the predictor minimises, while all else minimises the bound: for `continuous_bound`.
 
     Derived in this notebook."""
     def __init__(self,
-        loss:Callable, # `(there, log_snr)`, a `Difference` and $\log\alpha_t^2/\sigma_t^2$, to the loss, `(B,)`
+        loss:Callable, # `(there, log_snr)`, a `Difference` and $\log\alpha_t^2/\sigma_t^2$, to `(B,)`
     ): self.loss = loss
 
     @torch.compiler.disable
@@ -63,14 +63,14 @@ class Objective:
         z:Tensor, # a sample of it, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
         g:Tensor, # $g(t) > 0$, shape `(B,)`
-    )->Difference: # with the loss as its `objective`, which has the gradient of the predictor's own parameters
+    )->Difference: # with the loss as its `objective`, whose gradient is that of the predictor's own part
         "The integrand of the bound, and beside it the loss of the predictor."
         log_snr, own = -model.forward_process.schedule.gamma(t), own_parameters(model)
         if not (torch.is_grad_enabled() and own):
             there = integrand(model, q, z, t, g)
             return there._replace(objective=self.loss(there, log_snr).detach())
         mine = {id(p) for p in own}
-        if not any(p.requires_grad and id(p) not in mine for p in model.parameters()):     # nothing to keep apart
+        if not any(p.requires_grad and id(p) not in mine for p in model.parameters()):
             there = integrand(model, q, z, t, g)
             return there._replace(nats=there.nats.detach(), objective=self.loss(there, log_snr))
         others = [p for p in model.predictor.parameters() if id(p) not in mine]

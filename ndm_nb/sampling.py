@@ -22,7 +22,7 @@ from .schedules import NoiseSchedule
 
 # %% ../nbs/15_sampling.ipynb #69fa73bf
 def _even_gamma(schedule, u, rho=math.inf):
-    r"Times at which $\gamma$, or $e^{\gamma/2\rho}$, has covered the fractions `u` of its range, by bisection."
+    r"Times at which $\gamma$, or $e^{\gamma/2\rho}$, has covered fractions `u` of its range, by bisection."
     ends = torch.stack([u[-1], u[0]])
     finite = schedule.gamma(ends).isfinite()
     ends = torch.where(finite, ends, ends.clamp(.01, .99))
@@ -183,7 +183,7 @@ def sample_ode(
     model:NeuralDiffusion, # in any mode
     noise:Tensor, # where to start, from $\mathcal N(0,I)$, shape `(B, *event)`
     steps:int=50, # number of steps; for an adaptive solver only the times of `trajectory` and `callback`
-    solver:str='heun', # 'euler', 'heun', 'ddim', 'dpmpp_2m', or of torchdiffeq: 'rk4', 'dopri5' (adaptive), ...
+    solver:str='heun', # 'euler', 'heun', 'ddim', 'dpmpp_2m', or of torchdiffeq: 'rk4', 'dopri5', ...
     grid:str='uniform', # see `time_grid`
     rtol:float=1e-5, # relative tolerance of an adaptive solver
     atol:float=1e-5, # absolute tolerance of an adaptive solver

@@ -145,7 +145,7 @@ def optimal_transport_cost(
 def paired_noise(
     x:Tensor, # data, shape `(B, *event)`
 )->Tensor: # noise of that shape
-    "Noise for a batch of data, each with the one that fits: the `noise` of `ContinuousBound` (arXiv 2302.00482)."
+    "Noise for each of the data, by the best assignment: a `noise` of `ContinuousBound` (arXiv 2302.00482)."
     noise = randn_rows(x)
     return noise[match(x, noise)[0]]
 
