@@ -19,7 +19,7 @@ if it is there.
 """
 from itertools import product
 import torch
-from images import at_hand, draw_grids, judges, load, options, step_seconds, train
+from images import at_hand, costs, draw_grids, judges, load, options, train
 from ndm_nb.core import InputError
 from ndm_nb.discrete import sample_ancestral
 from equal_compute import few_steps, steps_name
@@ -50,8 +50,8 @@ def floor(data, data_root, device, n):
 def seconds(data, batch, options):
     "Of a training step of each model."
     how = dict(batch=batch) if batch else {}
-    return step_seconds({f'{model}, {steps_name(T)}': kinds[data][model] | dict(T=T or 'inf') | how
-                         for T, names in wanted[data].items() for model in names}, options)
+    return costs({f'{model}, {steps_name(T)}': kinds[data][model] | dict(T=T or 'inf') | how
+                  for T, names in wanted[data].items() for model in names}, options, n=5)
 
 @images.override
 def jobs(data, Ts, models, seeds, minutes, costs, record):

@@ -11,7 +11,6 @@ are judged against 10,000 test points (MMD: 1,000) by the best of Euler, midpoin
 of evaluations; a method that cannot spend them all spends fewer. The weights of the curvature were chosen by
 few_steps_weights.py.
 """
-import time
 from typing import NamedTuple
 import matplotlib.pyplot as plt
 import torch
@@ -25,7 +24,8 @@ from ndm_nb.sampling import sample_ode, solvers_at, time_grid
 from ndm_nb.training import Trainer
 from ndm_nb.transport import curvature, curvature_penalty, few_step_error, optimal_transport_cost
 from ndm_nb.transport import paired_noise, straightness, transport_cost
-from harness import Experiment, least, mean, origin, parameters, pm, stdev
+import harness
+from harness import Experiment, mean, origin, parameters, pm, stdev
 
 class Model(NamedTuple):
     "What is compared."
@@ -72,15 +72,9 @@ def trainer_of(data, kind, seed, iterations):
 
 @few_steps.fact
 def step_seconds():
-    "Of a training step of each model: the least mean of 50 in ten rounds, in which they take turns."
-    trainers = {name: trainer_of('checkerboard', kind, 0, 10_000) for name, kind in models.items()}
-    def measure(name):
-        start = time.perf_counter()
-        for _ in range(50):
-            trainers[name].step()
-            trainers[name].iteration += 1
-        return (time.perf_counter() - start)/50
-    return {name: round(each, 6) for name, each in least(measure, trainers, 10).items()}
+    "Of a training step of each model."
+    return harness.step_seconds({name: trainer_of('checkerboard', kind, 0, 10_000)
+                                 for name, kind in models.items()}, n=256)
 
 @few_steps.override
 def jobs(data, models, seeds, seconds, record):

@@ -14,7 +14,7 @@ Runs are left in --out.
 """
 from itertools import product
 from ndm_nb.sampling import solvers_at
-from images import at_hand, draw_grids, judges, options, sampled, step_seconds, train
+from images import at_hand, costs, draw_grids, judges, options, sampled, train
 from harness import Experiment, origin
 
 models = {'flow matching': dict(preset='flow_matching'),
@@ -39,8 +39,8 @@ def floor(data, data_root, device, n):
 
 @few_steps.fact
 def seconds(options):
-    "Of a training step of each model."
-    return step_seconds(models, options)
+    "Of a training step of each model, with some that have a penalty."
+    return costs(models, options, n=128)
 
 @few_steps.override
 def jobs(models, seeds, minutes, record):

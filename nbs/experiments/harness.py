@@ -41,6 +41,21 @@ def step_cost(make, name, first, rounds=5):
     best = least(seconds, (first, name), rounds)
     return round(best[name]/best[first], 3)
 
+def step_seconds(trainers, n=64, rounds=5):
+    """Of a training step of each trainer: the least mean of n in several rounds, in which they take turns.
+
+    All rounds are about the same iterations, so a penalty falls on the same batches in each."""
+    cuda = torch.cuda.is_available()
+    def measure(name):
+        "After a step to warm up."
+        trainers[name].step()
+        if cuda: torch.cuda.synchronize()
+        start = time.perf_counter()
+        for trainers[name].iteration in range(n): trainers[name].step()
+        if cuda: torch.cuda.synchronize()
+        return (time.perf_counter() - start)/n
+    return {name: round(each, 6) for name, each in least(measure, trainers, rounds).items()}
+
 class Runs(list):
     "What was measured: a dict for each run."
     def of(self, **what):

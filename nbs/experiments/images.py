@@ -1,6 +1,5 @@
 """What the experiments with images share: options, training runs and their samples, judges, pictures."""
 import os
-import time
 from functools import cache
 from pathlib import Path
 import matplotlib.pyplot as plt
@@ -11,7 +10,7 @@ from ndm_nb.data import as_float, dataset, plot_samples
 from ndm_nb.metrics import Inception, Statistics, features, fid
 from ndm_nb.runs import load_run, parse_device, sample_many
 from ndm_nb.train import configure, ndm_train, prepare
-from harness import least
+from harness import step_seconds
 
 options = dict(
     seed=0, # of weights, batches and noise
@@ -26,23 +25,13 @@ def train(preset, name, job, **given):
     if told.get('minutes'): told['every'] = 100_000                 # no validations while the clock runs
     return ndm_train(preset, compare='none', name=name, resume=True, **told)[preset]
 
-def step_seconds(kinds, job):
-    "Of a training step of each kind, by its options: the least mean of several rounds, in turns."
+def costs(kinds, job, n):
+    "Of a training step of each kind, by its options: the mean of the same n steps."
     told = dict(data=job['data'], data_root=job['data_root'] or None, precision=job['precision'] or None)
     configs = {name: configure(told | kind).configuration for name, kind in kinds.items()}
     device, splits = parse_device(job['device']), next(iter(configs.values())).task.splits()
-    trainers = {name: prepare(config, splits, Path(job['out'])/'costs', device).trainer
-                for name, config in configs.items()}
-    wait, n = (torch.cuda.synchronize, 20) if device.type == 'cuda' else (lambda: None, 3)
-    def measure(name):
-        "After a step to warm up."
-        trainers[name].step()
-        wait()
-        start = time.perf_counter()
-        for _ in range(n): trainers[name].step()
-        wait()
-        return (time.perf_counter() - start)/n
-    return {name: round(each, 5) for name, each in least(measure, trainers, 3).items()}
+    return step_seconds({name: prepare(config, splits, Path(job['out'])/'costs', device).trainer
+                         for name, config in configs.items()}, n, rounds=3)
 
 def bits(r): return {'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}"}
 
