@@ -9,9 +9,9 @@ __all__ = ['AverageVelocity', 'student_of', 'average_loss', 'AverageBound', 'sam
 import torch
 from torch import Tensor, nn
 from .continuous import generative_drift
-from .core import InputError, antithetic_time, check_batch, check_like, check_whole, expand
-from .core import shard_rows, sum_event
-from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, Trajectory, decode
+from .core import InputError, antithetic_time, check_batch, check_like, expand, shard_rows, sum_event
+from .model import Bound, BoundEstimator, NeuralDiffusion, Predictor, decode, walk
+from .sampling import time_grid
 
 # %% ../nbs/19_average.ipynb #a1900011
 class AverageVelocity(Predictor):
@@ -53,6 +53,7 @@ def average_loss(
     average, change = torch.func.jvp(lambda z, t: u(z, t, s), (z, t), (f, torch.ones_like(t)))
     return sum_event((average - (f - expand(t - s, z)*change).detach())**2)
 
+# %% ../nbs/19_average.ipynb #a1900032
 class AverageBound(BoundEstimator):
     "The loss of average velocities, for `Trainer`: the objective of a model that has no bound of its own."
     def __init__(self,
@@ -80,6 +81,7 @@ class AverageBound(BoundEstimator):
         "Two uniform numbers for each row of the whole batch."
         return shard_rows(lambda n: torch.rand(n, 2, dtype=x.dtype, device=x.device), len(x)).unbind(1)
 
+# %% ../nbs/19_average.ipynb #a1900034
 @torch.no_grad()
 def sample_average(
     model:NeuralDiffusion, # as `student_of` makes it, trained
@@ -91,10 +93,6 @@ def sample_average(
     if not isinstance(model.predictor, AverageVelocity):
         raise InputError(f'the predictor is a {type(model.predictor).__name__}; expected an AverageVelocity, '
                          'see student_of')
-    z, steps = model.check_precision(check_batch(noise, 'noise'), 'noise'), check_whole(steps, 'steps')
-    times, zs = torch.arange(steps, -1, -1, dtype=z.dtype, device=z.device)/steps, [z]
-    for t, s in zip(times[:-1], times[1:]):
-        t, s = t.repeat(len(z)), s.repeat(len(z))
-        z = z - expand(t - s, z)*model.predictor(z, t, s)
-        if trajectory: zs.append(z)
-    return decode(model, z, Trajectory(times, torch.stack(zs)) if trajectory else None)
+    z = model.check_precision(check_batch(noise, 'noise'), 'noise')
+    def step(i, z, t, s): return z - expand(t - s, z)*model.predictor(z, t, s)
+    return decode(model, *walk(step, z, time_grid(steps, like=z), trajectory=trajectory))

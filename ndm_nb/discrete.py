@@ -9,8 +9,8 @@ __all__ = ['fresh_share', 'posterior', 'reverse_step', 'discrete_bound', 'Discre
 import torch
 from torch import Tensor
 from .core import InputError, antithetic_time, as_number, check_batch, check_time, check_whole, expand
-from .model import Bound, BoundEstimator, NeuralDiffusion, Trajectory
-from .model import boundary_terms, decode, gaussian_kl
+from .model import Bound, BoundEstimator, NeuralDiffusion
+from .model import boundary_terms, decode, gaussian_kl, walk
 from .paths import Gaussian, Marginal, Path
 
 # %% ../nbs/10_discrete.ipynb #42ca9abc
@@ -133,16 +133,13 @@ def sample_ancestral(
     or `eta` outside of [0, 1]."""
     z, steps = model.check_precision(check_batch(noise, 'noise'), 'noise'), check_whole(steps, 'steps')
     _check_eta(eta)
-    times, zs = torch.arange(steps, -1, -1, dtype=z.dtype, device=z.device)/steps, [z]
-    for t, s in zip(times[:-1], times[1:]):
-        t, s = t.repeat(len(z)), s.repeat(len(z))
-        if callback: callback(z, t)
+    def step(i, z, t, s):
+        "From `t` to `s`, with the noise that is kept and some that is fresh."
         path = model.forward_process(model.predictor(z, t))
         q_s = path(s)
         fresh = fresh_share(path, q_s, s, t, eta)
         kick = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
         kick = kick*torch.exp(model.variance(z, s, t)/2)
-        z = q_s.sample((1 - fresh).sqrt()*path(t).noise(z) + fresh.sqrt()*kick)
-        if trajectory: zs.append(z)
-    if callback: callback(z, s)
-    return decode(model, z, Trajectory(times, torch.stack(zs)) if trajectory else None)
+        return q_s.sample((1 - fresh).sqrt()*path(t).noise(z) + fresh.sqrt()*kick)
+    times = torch.arange(steps, -1, -1, dtype=z.dtype, device=z.device)/steps
+    return decode(model, *walk(step, z, times, callback, trajectory))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
            'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'NeuralDiffusion', 'Trajectory', 'decode',
+           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'NeuralDiffusion', 'Trajectory', 'decode', 'walk',
            'boundary_terms', 'BoundEstimator']
 
 # %% ../nbs/05_model.ipynb #97724184
@@ -480,6 +480,23 @@ def decode(
                          'expected a finite drift of the model, or more steps')
     x = model.units.inverse(model.decoder(z).mode)
     return x if way is None else (x, way)
+
+# %% ../nbs/05_model.ipynb #w0500002
+def walk(
+    step, # `(i, z, t, s)` to the next `z`: step i, from `t` to `s`, of shape `(B,)` each
+    z:Tensor, # where to start, shape `(B, *event)`
+    times:Tensor, # of the grid, shape `(N+1,)`
+    callback=None, # `callback(z, t)`, before each step and at the end
+    trajectory:bool=False, # keep the way there?
+)->tuple: # the end, shape `(B, *event)`, and a `Trajectory` or None
+    "Step along a grid of times."
+    zs, at = [z], times[:, None].repeat(1, len(z))
+    for i, (t, s) in enumerate(zip(at[:-1], at[1:])):
+        if callback: callback(z, t)
+        z = step(i, z, t, s)
+        if trajectory: zs.append(z)
+    if callback: callback(z, at[-1])
+    return z, Trajectory(times, torch.stack(zs)) if trajectory else None
 
 # %% ../nbs/05_model.ipynb #7fafb440
 def boundary_terms(

@@ -17,7 +17,7 @@ from torch import Tensor
 from .continuous import generative_drift
 from .core import InputError, as_number, check_batch, check_whole, choose
 from .discrete import sample_ancestral
-from .model import NeuralDiffusion, Trajectory, decode
+from .model import NeuralDiffusion, Trajectory, decode, walk
 from .schedules import NoiseSchedule
 
 # %% ../nbs/15_sampling.ipynb #69fa73bf
@@ -71,13 +71,11 @@ def _walk(step, drift, kick, z, times, callback, trajectory):
     """Step along `times`, with the noise `kick(i, z)` in step `i`; the last step is Euler's.
 
     Returns $z_0$ and the trajectory."""
-    zs, last = [z], len(times) - 2
-    for i, (t, s) in enumerate(zip(times[:-1], times[1:])):
-        if callback: callback(z, t.repeat(len(z)))
-        z = (_euler_step if i == last else step)(drift, z, t, s, kick(i, z))
-        if trajectory: zs.append(z)
-    if callback: callback(z, s.repeat(len(z)))
-    return z, Trajectory(times, torch.stack(zs)) if trajectory else None
+    last = len(times) - 2
+    def one(i, z, t, s):
+        "Step i. A drift takes one time for all samples."
+        return (_euler_step if i == last else step)(drift, z, times[i], times[i + 1], kick(i, z))
+    return walk(one, z, times, callback, trajectory)
 
 # %% ../nbs/15_sampling.ipynb #4270ea86
 _ode_steps = dict(euler=_euler_step, heun=_heun_step)
@@ -151,22 +149,20 @@ def _drift(model, volatility=None):
 # %% ../nbs/15_sampling.ipynb #dp150002
 def _path_walk(model, z, times, solver, callback, trajectory):
     "Step along `times` on the paths of the guesses. Returns the end and the trajectory."
-    zs, last, before, second = [z], len(times) - 2, None, _path_orders[solver] == 2
+    last, before, second = len(times) - 2, None, _path_orders[solver] == 2
     log_snr = -model.forward_process.schedule.gamma(times)
     if second and not (log_snr.diff()*(times[0] - times[-1]) > 0).all():
         raise InputError(f'solver={solver!r} on a schedule whose γ does not grow; expected ddim or heun')
-    for i, (t, s) in enumerate(zip(times[:-1], times[1:])):
-        t, s = t.repeat(len(z)), s.repeat(len(z))
-        if callback: callback(z, t)
+    def step(i, z, t, s):
+        "Step i; the guess is kept for the next one."
+        nonlocal before
         guess = x = model.predictor(z, t)
         if second and 0 < i < last:
             ratio = (log_snr[i+1] - log_snr[i])/(log_snr[i] - log_snr[i-1])
             guess = x + ratio/2*(x - before)
         path, before = model.forward_process(guess), x
-        z = path(s).sample(path(t).noise(z))
-        if trajectory: zs.append(z)
-    if callback: callback(z, s)
-    return z, Trajectory(times, torch.stack(zs)) if trajectory else None
+        return path(s).sample(path(t).noise(z))
+    return walk(step, z, times, callback, trajectory)
 
 # %% ../nbs/15_sampling.ipynb #a2778964
 def _follow(model, z, times, solver, rtol, atol, callback=None, trajectory=False):
