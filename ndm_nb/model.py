@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
            'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'NeuralDiffusion', 'Trajectory', 'decode', 'walk',
-           'boundary_terms', 'BoundEstimator']
+           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Trajectory',
+           'decode', 'walk', 'boundary_terms', 'BoundEstimator']
 
 # %% ../nbs/05_model.ipynb #97724184
 import math
@@ -424,22 +424,11 @@ def fit(self:Standardiser,
     self.std.copy_(variance.sqrt().reshape(shape))
     return self
 
-# %% ../nbs/05_model.ipynb #5c854653
-class NeuralDiffusion(nn.Module):
-    "A diffusion model: a forward process, a predictor of the data, a volatility, and a decoder."
-    def __init__(self,
-        forward_process:ForwardProcess, # $x \mapsto q(z_t\mid x)$
-        predictor:Predictor, # $(z_t, t) \mapsto \hat x$
-        volatility:Volatility, # $t \mapsto g(t)$
-        decoder:Decoder, # $z_0 \mapsto p(x\mid z_0)$
-        units:Units|None=None, # of the data; `Units()`, those of the model, if left out
-        variance:ReverseVariance|None=None, # of a step in discrete time; the posterior's if left out
-    ):
-        super().__init__()
-        self.forward_process, self.predictor = forward_process, predictor
-        self.volatility, self.decoder = volatility, decoder
-        self.units, self.variance = units or Units(), variance or ReverseVariance()
+# %% ../nbs/05_model.ipynb #m0500021
+class Trainable(nn.Module):
+    """What a bound is about: a `NeuralDiffusion`, or one with something around it.
 
+    It has `units`, of the data, and a `decoder`, which says by `check` what it knows of them."""
     def standardised(self,
         x:Tensor, # data, shape `(B, *event)`
     )->Tensor: # of the same shape
@@ -455,6 +444,25 @@ class NeuralDiffusion(nn.Module):
         if own.dtype == x.dtype: return x
         raise InputError(f'{name} has dtype {x.dtype} and the model has {own.dtype}; expected the same '
                          f'({name}.to({own.dtype}), or model.to({x.dtype}))')
+    def prior_parameters(self)->list: # of a prior over latents, for a learning rate of its own
+        "None: a diffusion of data has no latents."
+        return []
+
+# %% ../nbs/05_model.ipynb #5c854653
+class NeuralDiffusion(Trainable):
+    "A diffusion model: a forward process, a predictor of the data, a volatility, and a decoder."
+    def __init__(self,
+        forward_process:ForwardProcess, # $x \mapsto q(z_t\mid x)$
+        predictor:Predictor, # $(z_t, t) \mapsto \hat x$
+        volatility:Volatility, # $t \mapsto g(t)$
+        decoder:Decoder, # $z_0 \mapsto p(x\mid z_0)$
+        units:Units|None=None, # of the data; `Units()`, those of the model, if left out
+        variance:ReverseVariance|None=None, # of a step in discrete time; the posterior's if left out
+    ):
+        super().__init__()
+        self.forward_process, self.predictor = forward_process, predictor
+        self.volatility, self.decoder = volatility, decoder
+        self.units, self.variance = units or Units(), variance or ReverseVariance()
 
     def path(self,
         x:Tensor, # data, shape `(B, *event)`
