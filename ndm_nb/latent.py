@@ -285,6 +285,11 @@ def _log_prob(model, y, x):
     raise InputError(f'x has shape {tuple(u.shape)} and the decoder makes {tuple(p.mode.shape)}; '
                      'expected the same')
 
+def _check_latent(model):
+    "Raises `InputError` for a model without latents."
+    if not hasattr(model, 'encode'):
+        raise InputError(f'model is a {type(model).__name__}; expected a LatentDiffusion')
+
 def _entropy(q):
     "Of a Gaussian, in nats, shape `(B,)`."
     return sum_event(q.log_std.expand_as(q.mean) + (1 + math.log(2*math.pi))/2)
@@ -300,8 +305,7 @@ class LatentBound(BoundEstimator):
         x:Tensor, # data, shape `(B, *event)`
     )->Bound: # unbiased estimates, nats
         "The bound, with one latent for each sample."
-        if not hasattr(model, 'encode'):
-            raise InputError(f'model is a {type(model).__name__}; expected a LatentDiffusion')
+        _check_latent(model)
         q = model.encode(check_batch(x))
         y = q.sample()
         reconstruction, dims = -_log_prob(model, y, x), x[0].numel()
@@ -330,6 +334,7 @@ def sample_latent(
     **options, # for that sampler
 )->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory` of latents
     "Sample a latent, and decode it: the most probable $x$. Raises `InputError` for what cannot be."
+    _check_latent(model)
     sample = find_sampler(solver)
     y = way = check_batch(noise, 'noise')
     if model.prior is not None: y = sample(model.prior, noise, steps, trajectory=trajectory, **options)
@@ -365,6 +370,7 @@ def evaluate_latent(
     r"""The importance-weighted bound on $-\log p(x)$ (arXiv 1509.00519), with the ODE of the prior.
 
     Raises `InputError` for fewer than 2 samples."""
+    _check_latent(model)
     if len(check_batch(x)) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
     K, batch = check_whole(samples, 'samples'), check_whole(batch, 'batch')
     with repeatable(seed, x.device), evaluating(model):

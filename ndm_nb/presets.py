@@ -204,10 +204,10 @@ def _checked_list(values, option):
     values = check_type(values, tuple[int, ...], option)
     return tuple(_checked(value, option, f'{option}[{i}]') for i, value in enumerate(values))
 
-def _checked_event(event):
-    event = check_type(event, tuple[int, ...], 'event')
+def _checked_event(event, name='event'):
+    event = check_type(event, tuple[int, ...], name)
     if not event or min(event) < 1 or math.prod(event) > _largest_event:
-        raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8), '
+        raise InputError(f'{name}={event}; expected the shape of one sample, such as (1, 8, 8), '
                          f'of at most {_largest_event:,} numbers')
     return event
 
@@ -424,7 +424,7 @@ def _network_sizes(network, width, depth, options):
 def _checked_latent(latent):
     "The shape of a latent."
     latent = 16 if latent is None else latent
-    latent = _checked_event((latent,) if isinstance(latent, int) else latent)
+    latent = _checked_event(latent if isinstance(latent, (tuple, list)) else (latent,), 'latent')
     if len(latent) in (1, 3): return latent
     raise InputError(f'latent={latent}; expected a number, such as 16, or an image, such as (4, 7, 7)')
 
@@ -439,9 +439,11 @@ def _autoencoder(event, levels, latent, network, width, depth, options):
 
 def _prior_over(latent, preset, told):
     "A diffusion over latents."
-    if len(latent) == 1: return build(preset, latent, **told)
-    halvings = next(n for n in (2, 1, 0) if not any(side % 2**n for side in latent[1:]))
-    return build(preset, latent, network='unet', multipliers=(1, 2, 2)[:halvings + 1], attention=(), **told)
+    if len(latent) > 1:
+        halvings = next(n for n in (2, 1, 0) if not any(side % 2**n for side in latent[1:]))
+        told = told | dict(network='unet', multipliers=(1, 2, 2)[:halvings + 1], attention=())
+    try: return build(preset, latent, **told)
+    except InputError as e: raise InputError(f'the prior over latents: {e}') from None
 
 def _build_latent(preset, event, levels, network, width, depth, standardise, latent, told, options):
     "An autoencoder with a prior, if it has one."

@@ -59,6 +59,10 @@ Standardiser((2,)).fit(...)                 | x
 pair_up(..., x)                             | x0
 pair_up(x, ...)                             | x1
 plot_samples(...)                           | x
+LatentBound(None)(vae, ...)                 | x
+sample_latent(vae, ...)                     | noise
+log_weights(vae, ...)                       | x
+evaluate_latent(vae, ...)                   | x
 """
 # what two of them do take: what is drawn or paired need not be fit for training
 may = {'pair_up': ('whole', 'true', 'complex', 'half', 'sparse', 'nan', 'infinite', 'meta', 'vector'),
@@ -137,6 +141,15 @@ no_whole  TrainingOptions(workers=...)                    workers
 no_number TrainingOptions(ema=...)                        ema
 no_number TrainingOptions(minutes=...)                    minutes
 no_name   bound_for(None, ...)                            times
+no_size   evaluate_latent(vae, x, ...)                    samples
+no_size   evaluate_latent(vae, x, batch=...)              batch
+no_size   build('lsgm', (2,), prior_width=...)            width
+no_whole  build('lsgm', (2,), prior_depth=...)            depth
+no_size   build('vae', (2,), width=...)                   width
+no_number TrainingOptions(prior_lr=...)                   prior_lr
+no_number TrainingOptions(kl_warmup=...)                  kl_warmup
+no_number NormalDecoder(None, ...)                        least
+no_size   LevelsDecoder(None, ...)                        levels
 no_name   build(...,(2,))                                 preset
 no_name   build('ndm', (2,), base=...)                    base
 no_name   build('ndm', (2,), predictor=...)               predictor
@@ -258,6 +271,34 @@ features(None, x)                                         | net
 Statistics.load('thesis.txt')                             | thesis.txt
 Statistics(x[0], x[:2]).save('thesis.txt')                | thesis.txt
 dequantise(x, 4, 'uniform')                               | levels
+LatentBound(None)(model, x)                               | LatentDiffusion
+LatentBound(None)(vae, torch.zeros(4, 3))                 | shape
+LatentBound(None)(vae, x.double())                        | dtype
+sample_latent(vae, torch.zeros(4, 3))                     | shape
+sample_latent(lsgm, torch.zeros(4, 3))                    | shape
+sample_latent(lsgm, x.double())                           | dtype
+sample_latent(lsgm, x, 2, 'rk5')                          | rk5
+sample_latent(lsgm, x, 0)                                 | steps
+sample_latent(model, x)                                   | LatentDiffusion
+evaluate_latent(model, x)                                 | LatentDiffusion
+evaluate_latent(vae, x[:1])                               | at least 2
+LatentDiffusion(None, None, vae)                          | prior
+build('lsgm', (2,), latent='ten')                         | latent
+build('lsgm', (2,), latent=0)                             | latent
+build('lsgm', (2,), latent=-1)                            | latent
+build('lsgm', (2,), latent=nan)                           | latent
+build('lsgm', (2,), latent=())                            | latent
+build('lsgm', (2,), latent=2.5)                           | latent
+build('vae', (1, 6, 6), network='unet')                   | halved
+build('vae', (2,), network='unet')                        | image
+build('lsgm', (2,), latent=(2, 2))                        | latent
+build('ndm', (2,), latent=2)                              | latent
+build('vae', (1, 8, 8), levels=2, standardise=True)       | standardise
+binarised(splits)                                         | levels
+pretrained(net)                                           | AutoencoderKL
+pretrained(None)                                          | AutoencoderKL
+cache_latents(vae.encoder, x, 'x.npz')                    | npy
+cache_latents(vae.encoder, x, 'nowhere/x.npy')            | cannot be written
 dequantise(x*0 + 1, 2, std=0.)                            | std
 as_samples(np.array(['a', 'b']), 'it')                    | dtype
 as_samples(np.array(3.), 'it')                            | shape
@@ -498,6 +539,7 @@ def given():
                         model=build('ndm', (2,), **sizes), flow=build('nfdm_flow', (2,), **sizes),
                         bridge=build('brownian_bridge', (2,), **sizes), poisoned=poisoned, bare=bare,
                         grey=build('ndm', (1, 8, 8), levels=17, **sizes),
+                        vae=build('vae', (2,), latent=2, **sizes), lsgm=build('lsgm', (2,), latent=2, **sizes),
                         cost=lambda z, t: t, splits=Splits(x, x, x))
 
 def _too_long(*_): pytest.fail('still at it after 5 seconds')

@@ -25,7 +25,8 @@ numbers = {
     'transform-coarse': f'2 {below_one} 1000000000',
     'valid': f'1 {below_one}', 'test': f'1 {below_one}', 'test-repeats': below_one,
     'size': f'8 {below_one}', 'curvature': f'-1 {no_number}', 'curvature-share': f'.5 -1 2 {no_number}',
-    'energy': f'.1 -1 {no_number}'}
+    'energy': f'.1 -1 {no_number}', 'latent': f'2 {no_number}', 'prior-width': f'16 {no_number}',
+    'prior-depth': f'1 {no_number}', 'prior-lr': f'.001 -1 {no_number}', 'kl-warmup': f'1 -.1 {no_number}'}
 names = {
     'preset': f'nmd {nothing} ndm,ddpm', 'compare': f'nmd {nothing} bridge', 'network': f'vit {nothing}',
     'predictor': f'x ends {nothing}', 'variance': f'best {nothing}', 'base': f've brownian {nothing}',
@@ -136,6 +137,22 @@ ndm digits                                  | ndm
 --data folder:. --size 8                    | 10
 --data folder:                              | folder
 --settings cifar10 --network mlp --flip --data circles | flip
+--preset vae --latent 0                     | latent
+--preset vae --latent 2 2                   | latent
+--preset lsgm --latent 4 3 3 --network unet --multipliers 1 2 | latents
+--preset vae --attention 8 --network unet   | attention
+--preset vae --multipliers 1 2 2 2 2 --network unet | multipliers
+--preset lsgm --prior-width 0               | width
+--preset lsgm --width 0                     | width
+--preset lsgm --base ve                     | base
+--preset lsgm_ndm --transform-width 0       | transform_width
+--preset lsgm --curvature .1                | curvature
+--preset lsgm --pairing optimal             | pairing
+--preset lsgm --autoencoder nowhere         | nowhere
+--preset vae --prior-lr .1                  | prior_lr
+--autoencoder nowhere                       | autoencoder
+--binary --data circles                     | binary
+--preset bridge --data0 digits --data1 digits --binary --latent 2 | latent
 --resume --batch 0                          | batch
 --overwrite --width 0                       | width
 """

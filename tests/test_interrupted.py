@@ -92,9 +92,8 @@ def fails(capsys):
         return said + capsys.readouterr().err
     return run
 
-@pytest.fixture
-def stopped(tmp_path, monkeypatch):
-    "An unfinished run, stopped after 40 of its 60 iterations: its folder, and its last checkpoint."
+def stop(monkeypatch, *options):
+    "A run that is stopped after 40 of its 60 iterations."
     def report(job):
         "As if somebody had pressed Ctrl-C at iteration 40, after its checkpoint."
         def log(entry):
@@ -102,11 +101,27 @@ def stopped(tmp_path, monkeypatch):
         return log
     with monkeypatch.context() as patch:
         patch.setattr(train, '_report', report)
-        with pytest.raises(SystemExit, match='interrupted'): command('--out', tmp_path)
+        with pytest.raises(SystemExit, match='interrupted'): command(*options)
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    "An unfinished run: its folder, and its last checkpoint."
+    stop(monkeypatch, '--out', tmp_path)
     partial = tmp_path/'digits-ndm-T10.partial'
     files = checkpoint_files(partial)
     assert [p.name for p in files] == [f'checkpoint-000000{n}.safetensors' for n in (20, 40)]
     return partial, files[-1]
+
+@pytest.mark.parametrize('options', ('--preset lsgm_ndm', '--preset vae', '--preset lsgm_nfdm --workers 1 --prior-lr .01'))
+def test_latents_go_on_where_they_were(options, tmp_path, monkeypatch):
+    "An autoencoder of coins that are tossed anew each time ends as if nothing had happened, bit by bit."
+    options = [*options.split(), *'--binary --latent 2 --kl_warmup .8'.split()]
+    command('--out', tmp_path/'whole', *options)
+    stop(monkeypatch, '--out', tmp_path/'parts', *options)
+    command('--out', tmp_path/'parts', *options, '--resume')
+    whole, parts = ((run/'model.safetensors').read_bytes() for out in ('whole', 'parts')
+                    for run in (tmp_path/out).iterdir())
+    assert whole == parts
 
 def mounted(path, options):
     "A file system of its own, for those who may."

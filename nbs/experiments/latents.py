@@ -1,0 +1,88 @@
+"""Latents of black and white MNIST: a VAE, and diffusions over its latents, after equal seconds of training.
+
+    python nbs/experiments/latents.py           # 40 minutes of one CPU core for each of 4 models and 2 seeds
+    python nbs/experiments/latents.py --show    # the tables from the committed results
+
+All have the same autoencoder; `vae` has latents from N(0, I), the others a diffusion over them, trained with
+the autoencoder by one bound. First it is measured, in turns and on a quiet machine, how long a training step
+of each takes; then each gets as many iterations as fit into --minutes. Training images are tossed anew each
+time they are read; the test images were tossed once, with the seed 1. Figures are nats for an image: the bound
+of training on all test images, and the importance-weighted one with --K latents on the first --n of them.
+NDM_DATA is the folder in which MNIST lies (or --data_root). Runs are left in --out.
+"""
+import math
+from itertools import product
+import torch
+from ndm_nb.data import as_float
+from ndm_nb.latent import evaluate_latent, sample_latent
+from images import at_hand, costs, draw_grids, load, options, train
+from harness import Experiment, origin
+
+coder = dict(data='mnist', binary=True, network='mlp', width=512, depth=2, latent=24, prior_width=128, prior_depth=2,
+             batch=128, lr=1e-3, ema=.999, kl_warmup=.1, valid=2000, repeats=1, test=10_000, test_repeats=5)
+models = {preset: coder | dict(preset=preset) for preset in ('vae', 'lsgm', 'lsgm_ndm', 'lsgm_nfdm')}
+latents = Experiment('latents', key=('model', 'seed'))
+
+# in nats, of other people's models and networks, on MNIST tossed once (IWAE, VampPrior) or anew (NVAE, LSGM)
+elsewhere = {}
+
+def run_name(model, seed): return f'latents-{model}-seed{seed}'
+
+@latents.override
+def settings(minutes, K, n):
+    return dict(settings={name: value for name, value in coder.items()}, minutes_each=minutes, K=K, n=n)
+
+@latents.fact
+def seconds(options):
+    "Of a training step of each model."
+    return costs(models, options | dict(data='mnist'), n=64)
+
+@latents.override
+def jobs(models, seeds, minutes, record):
+    "As many iterations as fit."
+    for seed, model in product(seeds, models):
+        yield dict(model=model, seed=seed, iterations=round(60*minutes/record['seconds'][model]))
+
+@latents.measure
+def run(model, seed, iterations, K, n, out, device, job):
+    "Train one model; its bounds in nats."
+    name = run_name(model, seed)
+    figures = train(name=name, job=job, iterations=iterations, **models[model])
+    net, config = load(name, out, device)
+    test = as_float(config.task.splits().test[:n])
+    close = evaluate_latent(net, test, K, batch=250, seed=seed, solver='midpoint', steps=16)
+    nats = {term: figures[term]*test[0].numel()*math.log(2)
+            for term in ('reconstruction', 'diffusion', 'prior', 'total', 'stderr', 'valid')}
+    return nats | dict(iterations=figures['iterations'], parameters=figures['parameters'],
+                       weighted=close['nats'], weighted_stderr=close['stderr_nats'])
+
+@latents.override
+def pictures(record, out, device):
+    "Samples of each model, and reconstructions."
+    if not at_hand([run_name(model, 0) for model in models], out): return
+    grids = {}
+    for model in models:
+        net, _ = load(run_name(model, 0), out, device)
+        torch.manual_seed(0)
+        noise = torch.randn(100, *net.noise_event)
+        grids[model] = sample_latent(net, noise, 50)
+    draw_grids(grids, latents.picture('latents.png'))
+
+@latents.table
+def table(record):
+    "Mean ± standard deviation over seeds, nats."
+    for model, runs in record['runs'].by('model', models).items():
+        latent = [r['diffusion'] + r['prior'] for r in runs]
+        yield {'model': model, 'bound': runs.pm('total', '.2f'), 'of it the latents': f'{sum(latent)/len(latent):.2f}',
+               f"importance-weighted, K = {record['K']}": runs.pm('weighted', '.2f'),
+               'iterations': f"{runs.mean('iterations'):,.0f}", 'parameters': f"{runs.mean('parameters'):,.0f}",
+               'seeds': len(runs)}
+
+@latents.override
+def report(record):
+    "In nats for an image."
+    yield f"{origin(record)}; {record['minutes_each']:g} minutes of training each; nats for an image"
+    yield table(record)
+
+if __name__ == '__main__':
+    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=500, processes=1, **options)
