@@ -118,8 +118,9 @@ class LevelsDecoder(Decoder):
         levels:int=256, # number of levels, evenly spaced on [-1, 1], at least 2
     ):
         super().__init__()
+        values = torch.linspace(-1, 1, check_whole(levels, 'levels', 2))
         self.net = net
-        self.register_buffer('values', torch.linspace(-1, 1, check_whole(levels, 'levels', 2)), persistent=False)
+        self.register_buffer('values', values, persistent=False)
 
     def forward(self,
         y:Tensor, # latents, shape `(B, *latent)`
@@ -245,7 +246,8 @@ class LatentDiffusion(Trainable):
     ):
         super().__init__()
         if not isinstance(prior, NeuralDiffusion|None):
-            raise InputError(f'prior is a {type(prior).__name__}; expected a NeuralDiffusion over latents, or None')
+            raise InputError(f'prior is a {type(prior).__name__}; '
+                             'expected a NeuralDiffusion over latents, or None')
         self.encoder, self.decoder, self.prior, self.units = encoder, decoder, prior, units or Units()
 
     def encode(self,
@@ -309,7 +311,7 @@ class LatentBound(BoundEstimator):
         q = model.encode(check_batch(x))
         y = q.sample()
         reconstruction, dims = -_log_prob(model, y, x), x[0].numel()
-        if model.prior is None: return Bound(reconstruction, torch.zeros_like(reconstruction), prior_kl(q), dims)
+        if model.prior is None: return Bound(reconstruction, 0*reconstruction, prior_kl(q), dims)
         b = self.inner(model.prior, y)
         return Bound(reconstruction, b.diffusion, b.reconstruction + b.prior - _entropy(q), dims, b.objective)
 
@@ -338,7 +340,8 @@ def sample_latent(
     sample = find_sampler(solver)
     y = way = check_batch(noise, 'noise')
     if model.prior is not None: y = sample(model.prior, noise, steps, trajectory=trajectory, **options)
-    elif trajectory: raise InputError('trajectory of a model without a prior; expected a diffusion over its latents')
+    elif trajectory:
+        raise InputError('trajectory of a model without a prior; expected a diffusion over its latents')
     if trajectory: y, way = y
     x = model.decode(model.check_precision(y, 'noise'))
     return (x, way) if trajectory else x
@@ -374,8 +377,9 @@ def evaluate_latent(
     if len(check_batch(x)) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
     K, batch = check_whole(samples, 'samples'), check_whole(batch, 'batch')
     with repeatable(seed, x.device), evaluating(model):
-        parts = [torch.stack([log_weights(model, part, **options) for _ in range(K)]) for part in x.split(batch)]
-    nats = math.log(K) - torch.cat(parts, 1).cpu().double().logsumexp(0)
+        def weights(): return torch.cat([log_weights(model, part, **options) for part in x.split(batch)])
+        every = torch.stack([weights() for _ in range(K)]).cpu().double()
+    nats = math.log(K) - every.logsumexp(0)
     mean, stderr, bits = nats.mean().item(), nats.std().item()/len(x)**.5, x[0].numel()*math.log(2)
     return dict(nats=mean, bits_per_dim=mean/bits, stderr_nats=stderr, stderr=stderr/bits)
 
@@ -408,7 +412,7 @@ class _PretrainedDecoder(_Pretrained, Decoder):
         return Gaussian(mean, torch.full_like(mean[:1], math.log(self.std)))
 
 def pretrained(
-    vae:nn.Module, # `encode(x).latent_dist` has `mean` and `std`, `decode(y).sample` is an image: `AutoencoderKL`
+    vae:nn.Module, # an `AutoencoderKL`: `encode(x).latent_dist` has `mean` and `std`, `decode(y)` a `sample`
     std:float=.1, # of the images given their latents, above 0
 )->tuple: # encoder and decoder, for `LatentDiffusion`; both share `vae`, which is frozen
     "An autoencoder of diffusers, as it is."
@@ -427,15 +431,19 @@ def cache_latents(
     batch:int=64, # samples at a time
 )->Rows: # mean and log of the standard deviation, shape `(N, 2, *latent)`, read as they are needed
     "Encode all samples once, to a file. Raises `InputError` if it cannot be written."
-    if not str(path).endswith('.npy'): raise InputError(f'path={str(path)!r}; expected the name of a .npy file')
+    if not str(path).endswith('.npy'):
+        raise InputError(f'path={str(path)!r}; expected the name of a .npy file')
     file, done, partial = None, 0, f'{path}.partial.npy'
     with evaluating(encoder):
         for part in x.split(check_whole(batch, 'batch')):
             q = encoder(as_float(part))
             both = torch.stack([q.mean, q.log_std.expand_as(q.mean)], 1).float().cpu().numpy()
             if file is None:
-                try: file = np.lib.format.open_memmap(partial, 'w+', np.float32, (len(x), *both.shape[1:]))
-                except OSError as e: raise InputError(f'{path} cannot be written ({e.strerror}); expected a folder for it') from None
+                shape = len(x), *both.shape[1:]
+                try: file = np.lib.format.open_memmap(partial, 'w+', np.float32, shape)
+                except OSError as e:
+                    raise InputError(f'{path} cannot be written ({e.strerror}); '
+                                     'expected it in a folder that can') from None
             file[done:done + len(both)] = both
             done += len(both)
     file.flush()

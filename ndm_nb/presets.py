@@ -342,11 +342,13 @@ def build(
     if row.task == 'latent':
         prior = dict(gamma=gamma, terms=terms, predictor=predictor or row.predictor, base=base,
                      variance=variance, rows=rows, transform_width=transform_width,
-                     transform_depth=transform_depth, transform_coarse=transform_coarse)
-        prior |= dict(width=prior_width, depth=prior_depth)
-        return _build_latent(preset, event, levels, network, width, depth, standardise, latent, prior, options)
+                     transform_depth=transform_depth, transform_coarse=transform_coarse,
+                     width=prior_width, depth=prior_depth)
+        sizes = dict(width=width, depth=depth, options=options)
+        return _build_latent(preset, event, levels, network, standardise, latent, prior, sizes)
     for name, value in dict(latent=latent, prior_width=prior_width, prior_depth=prior_depth).items():
-        if value is not None: raise InputError(f'{name}={value} with {preset}; expected it with an autoencoder')
+        if value is None: continue
+        raise InputError(f'{name}={value} with {preset}; expected it with an autoencoder')
     base, predictor = row.base if base is None else base, row.guess if predictor is None else predictor
     guess = choose(predictor, _for(row.task, predictors), 'predictor')
     ground = choose(base, _for(row.task, bases), 'base')
@@ -430,12 +432,13 @@ def _checked_latent(latent):
 
 def _autoencoder(event, levels, latent, network, width, depth, options):
     "Encoder and decoder, and the sizes of their networks."
-    if idle := {*options} - {'multipliers'}:
-        raise InputError(f'{", ".join(sorted(idle))} with an autoencoder; expected it with a diffusion of data')
+    if idle := sorted({*options} - {'multipliers'}):
+        raise InputError(f'{", ".join(idle)} with an autoencoder; expected it with a diffusion of data')
     sizes, (down, up) = _network_sizes(network, width, depth, options), networks[network].coders
-    out = event if levels == 2 else (2, *event)                      # probabilities, or mean and spread
-    decode = NormalDecoder if levels is None else BernoulliDecoder if levels == 2 else partial(LevelsDecoder, levels=levels)
-    return GaussianEncoder(down(event, (2, *latent), **sizes)), decode(up(latent, out, **sizes)), sizes
+    encoder = GaussianEncoder(down(event, (2, *latent), **sizes))
+    out = up(latent, event if levels == 2 else (2, *event), **sizes)       # mean and spread, or chances
+    if levels is None: return encoder, NormalDecoder(out), sizes
+    return encoder, BernoulliDecoder(out) if levels == 2 else LevelsDecoder(out, levels), sizes
 
 def _prior_over(latent, preset, told):
     "A diffusion over latents."
@@ -445,18 +448,19 @@ def _prior_over(latent, preset, told):
     try: return build(preset, latent, **told)
     except InputError as e: raise InputError(f'the prior over latents: {e}') from None
 
-def _build_latent(preset, event, levels, network, width, depth, standardise, latent, told, options):
+def _build_latent(preset, event, levels, network, standardise, latent, told, sizes):
     "An autoencoder with a prior, if it has one."
     event, latent, row = _checked_event(event), _checked_latent(latent), presets[preset]
     levels = None if levels is None else _checked(levels, 'levels')
     choose(network, networks, 'network')
-    encoder, decoder, sizes = _autoencoder(event, levels, latent, network, width, depth, options)
+    encoder, decoder, sizes = _autoencoder(event, levels, latent, network, **sizes)
     prior = row.prior and _prior_over(latent, row.prior, told)
     units = Standardiser(event) if check_type(standardise, bool, 'standardise') else None
-    if units and levels: raise InputError(f'standardise with levels={levels}; expected it with continuous data')
-    model = BuiltLatent(encoder, decoder, prior, units)
-    model.config = {} if prior is None else {name: prior.config[name] for name in told if name in prior.config}
-    model.config |= {f'prior_{name}': prior.config[name] for name in ('width', 'depth') if prior}
+    if units and levels:
+        raise InputError(f'standardise with levels={levels}; expected it with continuous data')
+    model, own = BuiltLatent(encoder, decoder, prior, units), prior.config if prior else {}
+    model.config = {name: own[name] for name in told if name in own}
+    model.config |= {f'prior_{name}': own[name] for name in ('width', 'depth') if own}
     sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
     model.config |= dict(preset=preset, event=list(event), levels=levels, latent=list(latent),
                          network=network, standardise=standardise, **sizes)

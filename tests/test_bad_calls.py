@@ -539,7 +539,8 @@ def given():
                         model=build('ndm', (2,), **sizes), flow=build('nfdm_flow', (2,), **sizes),
                         bridge=build('brownian_bridge', (2,), **sizes), poisoned=poisoned, bare=bare,
                         grey=build('ndm', (1, 8, 8), levels=17, **sizes),
-                        vae=build('vae', (2,), latent=2, **sizes), lsgm=build('lsgm', (2,), latent=2, **sizes),
+                        vae=build('vae', (2,), latent=2, **sizes),
+                        lsgm=build('lsgm', (2,), latent=2, **sizes),
                         cost=lambda z, t: t, splits=Splits(x, x, x))
 
 def _too_long(*_): pytest.fail('still at it after 5 seconds')

@@ -30,6 +30,8 @@ def full(): return NeuralForward(schedule, NetTransform(net()))                 
 def affine(): return AffineForward(schedule, net(outputs=10, time=False), 5)
 def by_pixel(): return OptimalVariance(schedule, 10, digits.event)
 
+sizes = dict(width=16, depth=1)
+
 class Rows:
     "Stands for a tensor, of which samples are read when they are asked for."
     def __init__(self, x): self.x, self.shape, self.dtype, self.device = x, x.shape, x.dtype, x.device
@@ -56,7 +58,7 @@ class Case(NamedTuple):
     latent:bool=False # black and white, by an autoencoder with a prior over its latents?
 
     def model(self):
-        if self.latent: return build('lsgm_ndm', digits.event, levels=2, latent=3, width=16, depth=1, prior_width=8)
+        if self.latent: return build('lsgm_ndm', digits.event, levels=2, latent=3, prior_width=8, **sizes)
         volatility = LearnedVolatility(MarkovVolatility(schedule))
         forward, predictor = self.forward(), NoisePredictor(net(), schedule)
         return NeuralDiffusion(forward, predictor, volatility, CategoricalDecoder(17, schedule),
@@ -70,7 +72,8 @@ cases = {'separable, T = 10': Case(separable, 10),
          'learned times': Case(full, times='learned'),
          'data that are read': Case(separable, 10, data=Rows, options=dict(workers=1)),
          'endless data, in parts': Case(separable, 10, data=Stream, options=dict(workers=1, accumulate=2)),
-         'latents': Case(separable, times='importance', latent=True, options=dict(workers=1, kl_warmup=.5, lr=.02))}
+         'latents': Case(separable, times='importance', latent=True,
+                         options=dict(workers=1, kl_warmup=.5, lr=.02))}
 
 def losses(name, **options):
     "The losses of some iterations, wakened so that the forward process matters from the start."
@@ -80,8 +83,9 @@ def losses(name, **options):
     model, bound = case.model(), bound_for(case.steps, case.times)
     for p in model.parameters(): p.data += .05*torch.randn_like(p)
     data = dataset('digits', binary=True) if case.latent else digits
-    trainer = Trainer(model, LatentBound(bound) if case.latent else bound, case.data(data.train), data.valid[:20],
-                      iterations=12, every=1, batch=64, flip=True, **case.options | options)
+    bound = LatentBound(bound) if case.latent else bound
+    trainer = Trainer(model, bound, case.data(data.train), data.valid[:20], iterations=12, every=1,
+                      batch=64, flip=True, **case.options | options)
     history = trainer.fit(progress=False)
     return [h['train'] for h in history] + [h['valid'] for h in history], trainer.accelerator
 

@@ -112,7 +112,8 @@ def stopped(tmp_path, monkeypatch):
     assert [p.name for p in files] == [f'checkpoint-000000{n}.safetensors' for n in (20, 40)]
     return partial, files[-1]
 
-@pytest.mark.parametrize('options', ('--preset lsgm_ndm', '--preset vae', '--preset lsgm_nfdm --workers 1 --prior-lr .01'))
+@pytest.mark.parametrize('options', ('--preset lsgm_ndm', '--preset vae',
+                                     '--preset lsgm_nfdm --workers 1 --prior-lr .01'))
 def test_latents_go_on_where_they_were(options, tmp_path, monkeypatch):
     "An autoencoder of coins that are tossed anew each time ends as if nothing had happened, bit by bit."
     options = [*options.split(), *'--binary --latent 2 --kl_warmup .8'.split()]

@@ -8,6 +8,7 @@ def outputs(model):
     "What the parts of a model make of fixed points and times."
     torch.manual_seed(1)
     z, t = torch.randn(3, 1, 4, 4), torch.tensor([.1, .5, .9])
+    if model.config.get('latent'): return [model.encode(z).mean, model.decode(z.flatten(1))]
     schedule = model.forward_process.schedule
     return [generative_drift(model, z, t), model.volatility(t), *schedule(t), model.decoder(z).mode]
 

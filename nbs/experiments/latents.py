@@ -4,10 +4,10 @@
     python nbs/experiments/latents.py --show    # the tables from the committed results
 
 All have the same autoencoder; `vae` has latents from N(0, I), the others a diffusion over them, trained with
-the autoencoder by one bound. First it is measured, in turns and on a quiet machine, how long a training step
-of each takes; then each gets as many iterations as fit into --minutes. Training images are tossed anew each
-time they are read; the test images were tossed once, with the seed 1. Figures are nats for an image: the bound
-of training on all test images, and the importance-weighted one with --K latents on the first --n of them.
+the autoencoder by one bound. First it is measured, in turns and on a quiet machine, how long a training
+step of each takes; then each gets as many iterations as fit into --minutes. Training images are tossed anew
+each time they are read; the test images were tossed once, with the seed 1. Figures are nats for an image: the
+bound of training on all test images, and the importance-weighted one with --K latents on the first --n.
 NDM_DATA is the folder in which MNIST lies (or --data_root). Runs are left in --out.
 """
 import math
@@ -18,13 +18,11 @@ from ndm_nb.latent import evaluate_latent, sample_latent
 from images import at_hand, costs, draw_grids, load, options, train
 from harness import Experiment, origin
 
-coder = dict(data='mnist', binary=True, network='mlp', width=512, depth=2, latent=24, prior_width=128, prior_depth=2,
-             batch=128, lr=1e-3, ema=.999, kl_warmup=.1, valid=2000, repeats=1, test=10_000, test_repeats=5)
+coder = dict(data='mnist', binary=True, network='mlp', width=512, depth=2, latent=24, prior_width=128,
+             prior_depth=2, batch=128, lr=1e-3, ema=.999, kl_warmup=.1, valid=2000, repeats=1, test=10_000,
+             test_repeats=5)
 models = {preset: coder | dict(preset=preset) for preset in ('vae', 'lsgm', 'lsgm_ndm', 'lsgm_nfdm')}
 latents = Experiment('latents', key=('model', 'seed'))
-
-# in nats, of other people's models and networks, on MNIST tossed once (IWAE, VampPrior) or anew (NVAE, LSGM)
-elsewhere = {}
 
 def run_name(model, seed): return f'latents-{model}-seed{seed}'
 
@@ -73,9 +71,11 @@ def table(record):
     "Mean ± standard deviation over seeds, nats."
     for model, runs in record['runs'].by('model', models).items():
         latent = [r['diffusion'] + r['prior'] for r in runs]
-        yield {'model': model, 'bound': runs.pm('total', '.2f'), 'of it the latents': f'{sum(latent)/len(latent):.2f}',
+        price = f'{sum(latent)/len(latent):.2f}'
+        yield {'model': model, 'bound': runs.pm('total', '.2f'), 'of it the latents': price,
                f"importance-weighted, K = {record['K']}": runs.pm('weighted', '.2f'),
-               'iterations': f"{runs.mean('iterations'):,.0f}", 'parameters': f"{runs.mean('parameters'):,.0f}",
+               'iterations': f"{runs.mean('iterations'):,.0f}",
+               'parameters': f"{runs.mean('parameters'):,.0f}",
                'seeds': len(runs)}
 
 @latents.override
