@@ -70,7 +70,8 @@ class Objective:
             there = integrand(model, q, z, t, g)
             return there._replace(objective=self.loss(there, log_snr).detach())
         mine = {id(p) for p in own}
-        if not any(p.requires_grad and id(p) not in mine for p in model.parameters()):
+        others_learn = any(p.requires_grad and id(p) not in mine for p in model.parameters())
+        if not (z.requires_grad or others_learn):                # z does if x is a latent of an encoder
             there = integrand(model, q, z, t, g)
             return there._replace(nats=there.nats.detach(), objective=self.loss(there, log_snr))
         others = [p for p in model.predictor.parameters() if id(p) not in mine]
