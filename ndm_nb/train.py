@@ -67,6 +67,7 @@ def configure(
     if 'minutes' in given: start['iterations'] = None
     values = own | dict(T=row.steps or 'inf') | ({} if off else row.penalty) | start | given
     if parse_steps(values['T']) is None: values = dict(objective=row.objective) | values
+    elif 'times' not in told: values.pop('times', None)         # only continuous time has a choice
     sections = {section.name: section.default_factory for section in fields(TrainCommand)}
     command = TrainCommand(**{name: _take(options, values) for name, options in sections.items()})
     for name, value in flat(command).items(): _check_value(name, value)
@@ -385,7 +386,8 @@ def next_commands(
     event:tuple, # the shape of one sample
 )->list: # pairs of a command, as a shell takes it, and what it does
     "What to try with a run."
-    if event == (2,): rows = [('ndm_sample', '--trajectories', 'samples with their paths')]
+    drawn = event == (2,) and config.task.over_data
+    if drawn: rows = [('ndm_sample', '--trajectories', 'samples with their paths')]
     else: rows = [('ndm_sample', '--n 100', 'more samples')]
     if config.task.from_noise:
         rows += [('ndm_eval', '--likelihood ode --n 100', 'the likelihood of its ODE, for 100 test samples'),
