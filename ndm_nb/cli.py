@@ -399,6 +399,7 @@ def _eval_solvers(model, config, splits, o):
     def row(solver, steps):
         "One line of the table."
         with count_nfe(model) as count: x = config.task.sample(model, noise, steps, solver)
+        if not count.nfe: raise InputError(f'{o.run} has no ODE to solve; expected a diffusion')
         generator = torch.Generator().manual_seed(0)
         y = model.units(x)
         distance = sliced_wasserstein(y.flatten(1).cpu(), test.cpu(), generator=generator).item()

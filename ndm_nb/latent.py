@@ -12,7 +12,8 @@ import math, os
 import numpy as np
 import torch
 from torch import Tensor, nn
-from .core import InputError, check_batch, check_whole, evaluating, repeatable, sum_event
+from .core import InputError, as_number, check_batch, check_whole, evaluating
+from .core import repeatable, sum_event
 from .data import as_float
 from .files import Rows, open_array
 from .likelihood import log_prob_ode
@@ -50,6 +51,11 @@ def _decoded(out, y, parts=None):
         raise InputError(f'the network of the decoder returned shape {tuple(out.shape)}; expected {expected}')
     return out.to(y.dtype).unbind(1) if parts else out.to(y.dtype)
 
+def _check_coins(x):
+    "`x`, if it consists of -1 and 1."
+    if not (x.abs() != 1).any(): return x
+    raise InputError(f'x has the value {x[x.abs() != 1][0]:.4g}; expected -1 and 1 only')
+
 class Coins:
     "Independent values of -1 and 1."
     def __init__(self,
@@ -60,12 +66,12 @@ class Coins:
         x:Tensor, # of -1 and 1, shape `(B, *event)`
     )->Tensor: # $\log p(x)$ in nats, shape `(B,)`
         r"$\sum\log\operatorname{sigmoid}(x\ell)$."
-        return sum_event(nn.functional.logsigmoid(x*self.logits))
+        return sum_event(nn.functional.logsigmoid(_check_coins(x)*self.logits))
 
     @property
     def mode(self)->Tensor: # of -1 and 1, shape `(B, *event)`
         "The more probable value in each dimension."
-        return torch.where(self.logits > 0, 1., -1.).to(self.logits.dtype)
+        return torch.where(self.logits > 0, 1., -1.).to(self.logits) + 0*self.logits          # NaN stays NaN
 
     def sample(self)->Tensor: # of -1 and 1, shape `(B, *event)`
         "A random value in each dimension."
@@ -90,17 +96,17 @@ class BernoulliDecoder(Decoder):
         x:Tensor, # data, shape `(B, *event)`
     ):
         "Raises `InputError` for any value but -1 and 1."
-        if (x.abs() != 1).any():
-            raise InputError(f'x has the value {x[x.abs() != 1][0]:.4g}; expected -1 and 1 only')
+        _check_coins(x)
 
 class NormalDecoder(Decoder):
-    r"$p(x\mid y) = \mathcal N(\mu(y), s(y)^2)$, for continuous data."
+    r"$p(x\mid y) = \mathcal N\big(\mu(y), (s(y) + s_0)^2\big)$, for continuous data."
     def __init__(self,
         net:nn.Module, # `net(y)` of shape `(B, 2, *event)`: $\mu$ and $\log s$
-        least:float=.01, # the smallest standard deviation, above 0: without one a density may grow for ever
+        least:float=.01, # $s_0$, above 0: with a deviation of zero a density would be infinite
     ):
         super().__init__()
-        if not least > 0: raise InputError(f'least={least}; expected a number above 0')
+        if not 0 < as_number(least) < math.inf:
+            raise InputError(f'least={least!r}; expected a number above 0')
         self.net, self.least = net, least
 
     def forward(self,
@@ -114,7 +120,7 @@ class NormalDecoder(Decoder):
 class LevelsDecoder(Decoder):
     r"$p(x\mid y)$ over grey levels: normal distributions $\mathcal N(\mu(y), s(y)^2)$ at the levels alone."
     def __init__(self,
-        net:nn.Module, # `net(y)` of shape `(B, 2, *event)`: $\mu$ and $\log s$
+        net:nn.Module, # `net(y)` of shape `(B, 2, *event)`: $\mu$ and $\log s$, the latter cut to [-6, 3]
         levels:int=256, # number of levels, evenly spaced on [-1, 1], at least 2
     ):
         super().__init__()
@@ -234,6 +240,9 @@ class UpNet(nn.Module):
         return self.layers(y).reshape(len(y), *self.out)
 
 # %% ../nbs/22_latent.ipynb #l2200031
+_words = dict(encoder='a module from x to a Gaussian', decoder='a Decoder, such as NormalDecoder(net)',
+              prior='a NeuralDiffusion over latents, or None')
+
 class LatentDiffusion(Trainable):
     """An autoencoder with a diffusion over its latents.
 
@@ -245,16 +254,19 @@ class LatentDiffusion(Trainable):
         units:Units|None=None, # of the data; `Units()`, those of the model, if left out
     ):
         super().__init__()
-        if not isinstance(prior, NeuralDiffusion|None):
-            raise InputError(f'prior is a {type(prior).__name__}; '
-                             'expected a NeuralDiffusion over latents, or None')
+        for given, kind, name in ((encoder, nn.Module, 'encoder'), (decoder, Decoder, 'decoder'),
+                                  (prior, NeuralDiffusion|None, 'prior')):
+            if not isinstance(given, kind):
+                raise InputError(f'{name} is a {type(given).__name__}; expected {_words[name]}')
         self.encoder, self.decoder, self.prior, self.units = encoder, decoder, prior, units or Units()
 
     def encode(self,
         x:Tensor, # data, shape `(B, *event)`
     )->Gaussian: # over latents, shape `(B, *latent)`
         r"$q(y\mid x)$."
-        return self.encoder(self.standardised(x))
+        q = self.encoder(self.standardised(x))
+        if isinstance(q, Gaussian): return q
+        raise InputError(f'the encoder returned a {type(q).__name__}; expected a Gaussian')
 
     def decode(self,
         y:Tensor, # latents, shape `(B, *latent)`
@@ -273,8 +285,7 @@ class LatentDiffusion(Trainable):
 
     def __getattr__(self, name):
         "What only a diffusion has, the prior has."
-        try: return super().__getattr__(name)
-        except AttributeError: pass
+        if name not in ('forward_process', 'volatility', 'variance', 'path'): return super().__getattr__(name)
         raise AttributeError(f'a LatentDiffusion has no {name}; expected `model.prior` in its place, '
                              'where a diffusion is wanted')
 
@@ -296,11 +307,19 @@ def _entropy(q):
     "Of a Gaussian, in nats, shape `(B,)`."
     return sum_event(q.log_std.expand_as(q.mean) + (1 + math.log(2*math.pi))/2)
 
-class LatentBound(BoundEstimator):
+class _Around(BoundEstimator):
+    "A bound made from another one, `inner`, which owns what is learned."
+    def __init__(self, inner): self.inner = inner
+
+    def state_dict(self): return self.inner.state_dict()
+
+    def load_state_dict(self, state): self.inner.load_state_dict(state)
+
+class LatentBound(_Around):
     "The bound of a `LatentDiffusion`, from a bound of its prior. Derived in this notebook."
     def __init__(self,
-        inner:BoundEstimator, # of the prior, such as `ContinuousBound(ImportanceTime())`
-    ): self.inner = inner
+        inner:BoundEstimator|None=None, # of the prior, such as `ContinuousBound()`; None without a prior
+    ): super().__init__(BoundEstimator() if inner is None else inner)
 
     def __call__(self,
         model:LatentDiffusion, # in any mode
@@ -312,18 +331,10 @@ class LatentBound(BoundEstimator):
         y = q.sample()
         reconstruction, dims = -_log_prob(model, y, x), x[0].numel()
         if model.prior is None: return Bound(reconstruction, 0*reconstruction, prior_kl(q), dims)
+        if type(self.inner) is BoundEstimator:
+            raise InputError('the model has a prior; expected a bound for it, LatentBound(ContinuousBound())')
         b = self.inner(model.prior, y)
         return Bound(reconstruction, b.diffusion, b.reconstruction + b.prior - _entropy(q), dims, b.objective)
-
-    def state_dict(self)->dict: # name to tensor
-        "What the bound of the prior has learned."
-        return self.inner.state_dict()
-
-    def load_state_dict(self,
-        state:dict, # as `state_dict` returned it
-    ):
-        "Put back what it had learned."
-        self.inner.load_state_dict(state)
 
 # %% ../nbs/22_latent.ipynb #l2200071
 @torch.no_grad()
@@ -355,6 +366,7 @@ def log_weights(
     **options, # for `log_prob_ode`
 )->Tensor: # $\log p(x\mid y) + \log p(y) - \log q(y\mid x)$ for a random $y$, nats, shape `(B,)`
     "The logarithm of an importance weight of one latent for each sample."
+    _check_latent(model)
     q = model.encode(check_batch(x))
     y = q.sample()
     if model.prior is None: of_prior = Gaussian(torch.zeros_like(y), torch.zeros_like(y)).log_prob(y)
@@ -364,7 +376,7 @@ def log_weights(
 @torch.no_grad()
 def evaluate_latent(
     model:LatentDiffusion, # in any mode
-    x:Tensor, # data, shape `(N, *event)`, at least 2 samples
+    x:Tensor, # data, shape `(N, *event)`, floats or bytes, at least 2 samples
     samples:int=100, # $K$, latents for each sample
     batch:int=512, # samples at a time
     seed:int=0, # of the latents
@@ -374,12 +386,15 @@ def evaluate_latent(
 
     Raises `InputError` for fewer than 2 samples."""
     _check_latent(model)
+    if isinstance(x, Tensor): x = as_float(x)
     if len(check_batch(x)) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
     K, batch = check_whole(samples, 'samples'), check_whole(batch, 'batch')
     with repeatable(seed, x.device), evaluating(model):
         def weights(): return torch.cat([log_weights(model, part, **options) for part in x.split(batch)])
         every = torch.stack([weights() for _ in range(K)]).cpu().double()
     nats = math.log(K) - every.logsumexp(0)
+    if not nats.isfinite().all():
+        raise InputError('a likelihood is not finite; expected finite parameters of the model')
     mean, stderr, bits = nats.mean().item(), nats.std().item()/len(x)**.5, x[0].numel()*math.log(2)
     return dict(nats=mean, bits_per_dim=mean/bits, stderr_nats=stderr, stderr=stderr/bits)
 
@@ -416,13 +431,21 @@ def pretrained(
     std:float=.1, # of the images given their latents, above 0
 )->tuple: # encoder and decoder, for `LatentDiffusion`; both share `vae`, which is frozen
     "An autoencoder of diffusers, as it is."
-    if not std > 0: raise InputError(f'std={std}; expected a number above 0')
-    for name in ('encode', 'decode'):
-        if not callable(getattr(vae, name, None)):
-            raise InputError(f'vae is a {type(vae).__name__} without {name}; expected an AutoencoderKL')
+    if not 0 < as_number(std) < math.inf: raise InputError(f'std={std!r}; expected a number above 0')
+    able = all(callable(getattr(vae, name, None)) for name in ('encode', 'decode'))
+    if not (isinstance(vae, nn.Module) and able):
+        raise InputError(f'vae is a {type(vae).__name__}; expected an AutoencoderKL, a module with '
+                         'encode and decode')
     return _PretrainedEncoder(vae), _PretrainedDecoder(vae, std)
 
 # %% ../nbs/22_latent.ipynb #l2200103
+def _encoded(encoder, x):
+    "Mean and log of the standard deviation, as an array."
+    q = encoder(x)
+    if not isinstance(q, Gaussian):
+        raise InputError(f'the encoder returned a {type(q).__name__}; expected a Gaussian')
+    return torch.stack([q.mean, q.log_std.expand_as(q.mean)], 1).float().cpu().numpy()
+
 @torch.no_grad()
 def cache_latents(
     encoder:nn.Module, # $x \mapsto q(y\mid x)$, a `Gaussian`
@@ -433,43 +456,41 @@ def cache_latents(
     "Encode all samples once, to a file. Raises `InputError` if it cannot be written."
     if not str(path).endswith('.npy'):
         raise InputError(f'path={str(path)!r}; expected the name of a .npy file')
+    if not isinstance(x, Tensor|Rows):
+        raise InputError(f'x is a {type(x).__name__}; expected a tensor, or Rows')
+    if not isinstance(encoder, nn.Module):
+        raise InputError(f'encoder is a {type(encoder).__name__}; expected a module, as of pretrained')
     file, done, partial = None, 0, f'{path}.partial.npy'
-    with evaluating(encoder):
-        for part in x.split(check_whole(batch, 'batch')):
-            q = encoder(as_float(part))
-            both = torch.stack([q.mean, q.log_std.expand_as(q.mean)], 1).float().cpu().numpy()
-            if file is None:
-                shape = len(x), *both.shape[1:]
-                try: file = np.lib.format.open_memmap(partial, 'w+', np.float32, shape)
-                except OSError as e:
-                    raise InputError(f'{path} cannot be written ({e.strerror}); '
-                                     'expected it in a folder that can') from None
-            file[done:done + len(both)] = both
-            done += len(both)
-    file.flush()
-    os.replace(partial, path)
+    try:
+        with evaluating(encoder):
+            for part in x.split(check_whole(batch, 'batch')):
+                both = _encoded(encoder, check_batch(as_float(part)))
+                if file is None:
+                    shape = len(x), *both.shape[1:]
+                    file = np.lib.format.open_memmap(partial, 'w+', np.float32, shape)
+                file[done:done + len(both)] = both
+                done += len(both)
+        file.flush()
+        os.replace(partial, path)
+    except OSError as e:
+        problem = f'{path} cannot be written ({e.strerror})'
+        raise InputError(f'{problem}; expected it in a folder that can') from None
+    finally:
+        if os.path.exists(partial): os.remove(partial)
     return open_array(path)
 
-class PriorBound(BoundEstimator):
+class PriorBound(_Around):
     "The bound of a diffusion over latents that were kept by `cache_latents`."
     def __init__(self,
         inner:BoundEstimator, # such as `ContinuousBound(ImportanceTime())`
-    ): self.inner = inner
+    ): super().__init__(inner)
 
     def __call__(self,
         model:NeuralDiffusion, # over latents
         x:Tensor, # mean and log of the standard deviation, shape `(B, 2, *latent)`
     )->Bound: # of the latents: their bound on $-\log p(y)$ in nats
         "The bound for random latents."
-        mean, log_std = check_batch(x).unbind(1)
+        if check_batch(x).ndim < 3 or x.shape[1] != 2:
+            raise InputError(f'x has shape {tuple(x.shape)}; expected (B, 2, *latent), as of cache_latents')
+        mean, log_std = x.unbind(1)
         return self.inner(model, Gaussian(mean, log_std).sample())
-
-    def state_dict(self)->dict: # name to tensor
-        "What the other bound has learned."
-        return self.inner.state_dict()
-
-    def load_state_dict(self,
-        state:dict, # as `state_dict` returned it
-    ):
-        "Put back what it had learned."
-        self.inner.load_state_dict(state)

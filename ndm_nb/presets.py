@@ -181,7 +181,7 @@ presets = dict(
     bridge_flow     = _a_bridge(_bridge_flow, 'bridge with learned mean, spread and shape',
                                 penalty=dict(energy=.1)),
     vae             = _over_latents('autoencoder with latents from N(0, I)', rival=None),
-    lsgm            = _over_latents('autoencoder with vdm over its latents', prior='vdm', rival='vae'),
+    lsgm            = _over_latents('autoencoder with vdm over its latents', prior='vdm', rival=None),
     lsgm_ndm        = _over_latents('autoencoder with ndm over its latents', prior='ndm', rival='lsgm'),
     lsgm_nfdm       = _over_latents('autoencoder with nfdm over its latents', prior='nfdm', rival='lsgm'))
 
@@ -204,10 +204,10 @@ def _checked_list(values, option):
     values = check_type(values, tuple[int, ...], option)
     return tuple(_checked(value, option, f'{option}[{i}]') for i, value in enumerate(values))
 
-def _checked_event(event, name='event'):
-    event = check_type(event, tuple[int, ...], name)
+def _checked_event(event):
+    event = check_type(event, tuple[int, ...], 'event')
     if not event or min(event) < 1 or math.prod(event) > _largest_event:
-        raise InputError(f'{name}={event}; expected the shape of one sample, such as (1, 8, 8), '
+        raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8), '
                          f'of at most {_largest_event:,} numbers')
     return event
 
@@ -426,8 +426,8 @@ def _network_sizes(network, width, depth, options):
 def _checked_latent(latent):
     "The shape of a latent."
     latent = 16 if latent is None else latent
-    latent = _checked_event(latent if isinstance(latent, (tuple, list)) else (latent,), 'latent')
-    if len(latent) in (1, 3): return latent
+    latent = check_type(latent if isinstance(latent, (tuple, list)) else (latent,), tuple[int, ...], 'latent')
+    if len(latent) in (1, 3) and min(latent) > 0 and math.prod(latent) <= _largest_event: return latent
     raise InputError(f'latent={latent}; expected a number, such as 16, or an image, such as (4, 7, 7)')
 
 def _autoencoder(event, levels, latent, network, width, depth, options):

@@ -368,8 +368,6 @@ class Translation(Generation):
         return sample_bridge(model, source, steps, solver, noise, **options)
 
 # %% ../nbs/28_tasks.ipynb #t2300031
-def _shapes(part): return {name: v.shape for name, v in part.state_dict().items()}
-
 def adopt_autoencoder(
     model:LatentDiffusion, # with a prior, which is all that learns from now on
     run, # the folder of a run with an encoder and a decoder of the same kind and size
@@ -378,14 +376,18 @@ def adopt_autoencoder(
     if model.prior is None:
         raise InputError(f'autoencoder={str(run)!r} with a model without a prior; expected one to train')
     other, config = load_folder(run)
+    own, theirs = model.config, config['model']
+    if 'latent' not in theirs:
+        raise InputError(f'{run} has the preset {theirs["preset"]}; expected an autoencoder')
+    names = 'event', 'levels', 'latent', 'network', 'width', 'depth', 'multipliers', 'standardise'
+    different = [name for name in names if own.get(name) != theirs.get(name)]
+    if different:
+        got, expected = ([f'{name}={config.get(name)}' for name in different] for config in (theirs, own))
+        raise InputError(f'{run} has {", ".join(got)}; expected {", ".join(expected)}')
     for name in ('encoder', 'decoder', 'units'):
-        mine, theirs = getattr(model, name), getattr(other, name, None)
-        if theirs is None or _shapes(mine) != _shapes(theirs):
-            own = {key: model.config[key] for key in ('latent', 'network', 'width', 'depth')}
-            got = {key: config['model'].get(key) for key in own}
-            raise InputError(f'{run} has another {name}: {got}; expected {own}')
-        mine.load_state_dict(theirs.state_dict())
-        mine.requires_grad_(False)
+        part = getattr(model, name)
+        part.load_state_dict(getattr(other, name).state_dict())
+        part.requires_grad_(False)
 
 # %% ../nbs/28_tasks.ipynb #t2300032
 class Latent(Generation):
@@ -434,6 +436,8 @@ class Latent(Generation):
         "The importance-weighted bound, with the ODE of the prior."
         if repeats is not None:
             raise InputError(f'repeats={repeats} with the likelihood of an autoencoder; expected samples')
+        if probes and model.prior is None:
+            raise InputError(f'probes={probes} with a model without a prior; expected none')
         how, K = f'estimated with probes={probes}' if probes else 'a bound', samples or 10
         found = evaluate_latent(model, x, K, probes=probes or 0, **options)
         return found, f'{how}, K={K}'

@@ -389,7 +389,9 @@ def next_commands(
     drawn = event == (2,) and config.task.over_data
     if drawn: rows = [('ndm_sample', '--trajectories', 'samples with their paths')]
     else: rows = [('ndm_sample', '--n 100', 'more samples')]
-    if config.task.from_noise:
+    if not config.task.over_data:
+        rows += [('ndm_eval', '--likelihood ode --samples 2 --n 20', 'a bound on its likelihood')]
+    elif config.task.from_noise:
         rows += [('ndm_eval', '--likelihood ode --n 100', 'the likelihood of its ODE, for 100 test samples'),
                  ('ndm_eval', '--solvers --n 100', 'ODE solvers at equal numbers of evaluations')]
     else:
@@ -413,7 +415,7 @@ def unchecked(
     return dataclass(plain)(**vars(options))
 
 # what changes the defaults of others
-_decisive = 'preset', 'base', 'data', 'data0', 'settings', 'config', 'network', 'minutes'
+_decisive = 'preset', 'base', 'data', 'data0', 'settings', 'config', 'network', 'minutes', 'T'
 
 def read_command(
     argv:list, # arguments, such as `['--preset', 'nfdm']`

@@ -281,8 +281,19 @@ sample_latent(lsgm, x, 2, 'rk5')                          | rk5
 sample_latent(lsgm, x, 0)                                 | steps
 sample_latent(model, x)                                   | LatentDiffusion
 evaluate_latent(model, x)                                 | LatentDiffusion
+log_weights(model, x)                                     | LatentDiffusion
+LatentDiffusion(None, vae.decoder)                        | encoder
+LatentDiffusion(vae.encoder, net)                         | decoder
+LatentDiffusion(torch.nn.Identity(), vae.decoder).encode(x) | encoder
+PriorBound(ContinuousBound())(model, pairs[:, :1])        | shape
+PriorBound(ContinuousBound())(model, x)                   | shape
+cache_latents(torch.nn.Identity(), x, 'x.npy')            | encoder
+cache_latents(vae.encode, x, 'x.npy')                     | encoder
+cache_latents(vae.encoder, x*nan, 'x.npy')                | NaN
+cache_latents(vae.encoder, None, 'x.npy')                 | x
+pretrained(net, 'wide')                                   | std
 evaluate_latent(vae, x[:1])                               | at least 2
-LatentDiffusion(None, None, vae)                          | prior
+LatentDiffusion(vae.encoder, vae.decoder, vae)            | prior
 build('lsgm', (2,), latent='ten')                         | latent
 build('lsgm', (2,), latent=0)                             | latent
 build('lsgm', (2,), latent=-1)                            | latent

@@ -150,6 +150,8 @@ ndm digits                                  | ndm
 --preset lsgm --pairing optimal             | pairing
 --preset lsgm --autoencoder nowhere         | nowhere
 --preset vae --prior-lr .1                  | prior_lr
+--preset lsgm --T 10 --times importance     | times
+--preset lsgm --autoencoder file.txt        | file.txt
 --autoencoder nowhere                       | autoencoder
 --binary --data circles                     | binary
 --preset bridge --data0 digits --data1 digits --binary --latent 2 | latent

@@ -12,8 +12,8 @@ small = '--compare none --width 8 --depth 1 --iterations 2 --test 20 --test-repe
     ('--preset ddpm', ('more samples', 'likelihood', 'solvers')),
     ('--preset flow_matching --data circles', ('paths', 'likelihood', 'solvers')),
     ('--preset bridge --data0 digits --data1 digits', ('more samples', 'translate', 'bound')),
-    ('--preset vae --data circles', ('more samples', 'likelihood', 'solvers')),
-    ('--preset lsgm_ndm --binary --latent 2', ('more samples', 'likelihood', 'solvers')),
+    ('--preset vae --data circles', ('more samples', 'likelihood')),
+    ('--preset lsgm_ndm --binary --latent 2', ('more samples', 'likelihood')),
     ('--preset bridge_flow --data0 circles --data1 two_moons', ('paths', 'bound'))])
 def test_every_suggestion_works(options, parts, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
