@@ -16,7 +16,7 @@ from .core import InputError, as_number, check_batch, check_whole, evaluating
 from .core import repeatable, sum_event
 from .data import as_float
 from .files import Rows, open_array
-from .likelihood import log_prob_ode
+from .likelihood import log_prob_ode, summarise
 from .model import Bound, BoundEstimator, Decoder, Levels, NeuralDiffusion
 from .model import Trainable, Units, level_index, prior_kl
 from .networks import LayerNorm, ResidualBlock, SiLU
@@ -37,20 +37,15 @@ class GaussianEncoder(nn.Module):
         x:Tensor, # data, shape `(B, *event)`
     )->Gaussian: # over latents, shape `(B, *latent)`
         r"$q(y\mid x)$. Raises `InputError` if the network does not return two for each sample."
-        out = self.net(x)
-        if out.ndim < 3 or out.shape[:2] != (len(x), 2):
-            raise InputError(f'the network of the encoder returned shape {tuple(out.shape)}; '
-                             f'expected ({len(x)}, 2, ...), mean and log of the standard deviation')
-        return Gaussian(*out.to(x.dtype).unbind(1))
+        return Gaussian(*_mean_and_spread(self.net(x), x, 'encoder', '...'))
+
+def _mean_and_spread(out, like, coder, event='*event'):
+    "The two things that a network returned for each sample. Raises `InputError` for another shape."
+    if out.ndim > 2 and out.shape[:2] == (len(like), 2): return out.to(like.dtype).unbind(1)
+    raise InputError(f'the network of the {coder} returned shape {tuple(out.shape)}; '
+                     f'expected ({len(like)}, 2, {event}), mean and log of the standard deviation')
 
 # %% ../nbs/22_latent.ipynb #l2200013
-def _decoded(out, y, parts=None):
-    "What the network of a decoder returned, in parts if there are several. `InputError` for another shape."
-    if out.ndim < 2 or len(out) != len(y) or parts and out.shape[1] != parts:
-        expected = f'({len(y)}, {parts}, *event)' if parts else f'({len(y)}, *event)'
-        raise InputError(f'the network of the decoder returned shape {tuple(out.shape)}; expected {expected}')
-    return out.to(y.dtype).unbind(1) if parts else out.to(y.dtype)
-
 def _check_coins(x):
     "`x`, if it consists of -1 and 1."
     if not (x.abs() != 1).any(): return x
@@ -90,7 +85,10 @@ class BernoulliDecoder(Decoder):
         y:Tensor, # latents, shape `(B, *latent)`
     )->Coins: # over `(B, *event)`
         r"$p(x\mid y)$."
-        return Coins(_decoded(self.net(y), y))
+        logits = self.net(y)
+        if logits.ndim > 1 and len(logits) == len(y): return Coins(logits.to(y.dtype))
+        raise InputError(f'the network of the decoder returned shape {tuple(logits.shape)}; '
+                         f'expected ({len(y)}, *event)')
 
     def check(self,
         x:Tensor, # data, shape `(B, *event)`
@@ -113,7 +111,7 @@ class NormalDecoder(Decoder):
         y:Tensor, # latents, shape `(B, *latent)`
     )->Gaussian: # over `(B, *event)`
         r"$p(x\mid y)$."
-        mean, log_std = _decoded(self.net(y), y, 2)
+        mean, log_std = _mean_and_spread(self.net(y), y, 'decoder')
         return Gaussian(mean, torch.logaddexp(log_std, torch.full_like(log_std, math.log(self.least))))
 
 # %% ../nbs/22_latent.ipynb #l2200017
@@ -132,7 +130,7 @@ class LevelsDecoder(Decoder):
         y:Tensor, # latents, shape `(B, *latent)`
     )->Levels: # over `(B, *event)`
         r"$p(x\mid y)$."
-        mean, log_std = _decoded(self.net(y), y, 2)
+        mean, log_std = _mean_and_spread(self.net(y), y, 'decoder')
         return Levels(self.values.to(y), mean, log_std.clamp(-6, 3).exp(), len(self.values))
 
     def check(self,
@@ -209,6 +207,7 @@ class DownNet(nn.Module):
         check_batch(x, 'the input of the network', self.event, finite=False)
         return self.layers(x).reshape(len(x), *self.out)
 
+# %% ../nbs/22_latent.ipynb #l2200026
 class UpNet(nn.Module):
     "Convolutions from latents to images: the way of `DownNet`, back."
     def __init__(self,
@@ -243,6 +242,12 @@ class UpNet(nn.Module):
 _words = dict(encoder='a module from x to a Gaussian', decoder='a Decoder, such as NormalDecoder(net)',
               prior='a NeuralDiffusion over latents, or None')
 
+def _encoded(encoder, x):
+    "What an encoder says of `x`, if it is a Gaussian."
+    q = encoder(x)
+    if isinstance(q, Gaussian): return q
+    raise InputError(f'the encoder returned a {type(q).__name__}; expected a Gaussian')
+
 class LatentDiffusion(Trainable):
     """An autoencoder with a diffusion over its latents.
 
@@ -264,9 +269,7 @@ class LatentDiffusion(Trainable):
         x:Tensor, # data, shape `(B, *event)`
     )->Gaussian: # over latents, shape `(B, *latent)`
         r"$q(y\mid x)$."
-        q = self.encoder(self.standardised(x))
-        if isinstance(q, Gaussian): return q
-        raise InputError(f'the encoder returned a {type(q).__name__}; expected a Gaussian')
+        return _encoded(self.encoder, self.standardised(x))
 
     def decode(self,
         y:Tensor, # latents, shape `(B, *latent)`
@@ -311,9 +314,13 @@ class _Around(BoundEstimator):
     "A bound made from another one, `inner`, which owns what is learned."
     def __init__(self, inner): self.inner = inner
 
-    def state_dict(self): return self.inner.state_dict()
+    def state_dict(self):
+        "What the other has learned."
+        return self.inner.state_dict()
 
-    def load_state_dict(self, state): self.inner.load_state_dict(state)
+    def load_state_dict(self, state):
+        "Put back what it had learned."
+        self.inner.load_state_dict(state)
 
 class LatentBound(_Around):
     "The bound of a `LatentDiffusion`, from a bound of its prior. Derived in this notebook."
@@ -390,13 +397,14 @@ def evaluate_latent(
     if len(check_batch(x)) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
     K, batch = check_whole(samples, 'samples'), check_whole(batch, 'batch')
     with repeatable(seed, x.device), evaluating(model):
-        def weights(): return torch.cat([log_weights(model, part, **options) for part in x.split(batch)])
+        def weights():
+            "Of another latent for each sample."
+            return torch.cat([log_weights(model, part, **options) for part in x.split(batch)])
         every = torch.stack([weights() for _ in range(K)]).cpu().double()
-    nats = math.log(K) - every.logsumexp(0)
-    if not nats.isfinite().all():
+    log_prob = every.logsumexp(0) - math.log(K)
+    if not log_prob.isfinite().all():
         raise InputError('a likelihood is not finite; expected finite parameters of the model')
-    mean, stderr, bits = nats.mean().item(), nats.std().item()/len(x)**.5, x[0].numel()*math.log(2)
-    return dict(nats=mean, bits_per_dim=mean/bits, stderr_nats=stderr, stderr=stderr/bits)
+    return summarise(log_prob, x)
 
 # %% ../nbs/22_latent.ipynb #l2200101
 class _Pretrained(nn.Module):
@@ -439,13 +447,6 @@ def pretrained(
     return _PretrainedEncoder(vae), _PretrainedDecoder(vae, std)
 
 # %% ../nbs/22_latent.ipynb #l2200103
-def _encoded(encoder, x):
-    "Mean and log of the standard deviation, as an array."
-    q = encoder(x)
-    if not isinstance(q, Gaussian):
-        raise InputError(f'the encoder returned a {type(q).__name__}; expected a Gaussian')
-    return torch.stack([q.mean, q.log_std.expand_as(q.mean)], 1).float().cpu().numpy()
-
 @torch.no_grad()
 def cache_latents(
     encoder:nn.Module, # $x \mapsto q(y\mid x)$, a `Gaussian`
@@ -464,7 +465,8 @@ def cache_latents(
     try:
         with evaluating(encoder):
             for part in x.split(check_whole(batch, 'batch')):
-                both = _encoded(encoder, check_batch(as_float(part)))
+                q = _encoded(encoder, check_batch(as_float(part)))
+                both = torch.stack([q.mean, q.log_std.expand_as(q.mean)], 1).float().cpu().numpy()
                 if file is None:
                     shape = len(x), *both.shape[1:]
                     file = np.lib.format.open_memmap(partial, 'w+', np.float32, shape)

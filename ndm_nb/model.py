@@ -444,6 +444,7 @@ class Trainable(nn.Module):
         if own.dtype == x.dtype: return x
         raise InputError(f'{name} has dtype {x.dtype} and the model has {own.dtype}; expected the same '
                          f'({name}.to({own.dtype}), or model.to({x.dtype}))')
+
     def prior_parameters(self)->list: # of a prior over latents, for a learning rate of its own
         "None: a diffusion of data has no latents."
         return []

@@ -204,11 +204,11 @@ def _checked_list(values, option):
     values = check_type(values, tuple[int, ...], option)
     return tuple(_checked(value, option, f'{option}[{i}]') for i, value in enumerate(values))
 
-def _checked_event(event):
-    event = check_type(event, tuple[int, ...], 'event')
-    if not event or min(event) < 1 or math.prod(event) > _largest_event:
-        raise InputError(f'event={event}; expected the shape of one sample, such as (1, 8, 8), '
-                         f'of at most {_largest_event:,} numbers')
+def _checked_event(event, name='event', what='the shape of one sample, such as (1, 8, 8)', dims=None):
+    "A shape, of one of the numbers of dimensions that it may have."
+    event = check_type(event, tuple[int, ...], name)
+    if not event or min(event) < 1 or math.prod(event) > _largest_event or dims and len(event) not in dims:
+        raise InputError(f'{name}={event}; expected {what}, of at most {_largest_event:,} numbers')
     return event
 
 def _checked_gamma(gamma, below_one, base):
@@ -247,12 +247,8 @@ class Saved(ModelHubMixin, library_name='ndm_nb'):
 
     @property
     def noise_event(self)->tuple: # the shape of what sampling starts from
-        "The shape of the noise for one sample."
-        return tuple(self.config['event'])
-
-    def changed(self)->dict: # for `build`
-        "What `build` has to be told that `config` does not say, since it was put into the model later."
-        return {}
+        "The shape of the noise for one sample: that of a latent, if there is one."
+        return tuple(self.config.get('latent', self.config['event']))
 
     @classmethod
     def from_pretrained(cls,
@@ -283,14 +279,15 @@ class Saved(ModelHubMixin, library_name='ndm_nb'):
 
 class BuiltModel(NeuralDiffusion, Saved, library_name='ndm_nb'):
     "A diffusion made by `build`: it can be saved and loaded."
-    def changed(self): return _told(self.variance, self.config['variance'])
+    def changed(self)->dict: # for `build`
+        "What `build` has to be told that `config` does not say, since it was put into the model later."
+        return _told(self.variance, self.config['variance'])
 
 class BuiltLatent(LatentDiffusion, Saved, library_name='ndm_nb'):
     "An autoencoder made by `build`, with a prior: it can be saved and loaded."
-    @property
-    def noise_event(self): return tuple(self.config['latent'])
-
-    def changed(self): return {} if self.prior is None else self.prior.changed()
+    def changed(self)->dict: # for `build`
+        "The same, of its prior."
+        return {} if self.prior is None else self.prior.changed()
 
 def _told(variance, name):
     "What `build` has to be told for a variance, which may have been put into the model later."
@@ -372,20 +369,27 @@ def build(
     decoder = CategoricalDecoder(levels, schedule) if levels else GaussianDecoder(schedule)
     try: guessing = guess.predictor(first, schedule)
     except InputError as e: raise InputError(f'predictor={predictor!r} with base={base!r}: {e}') from None
-    units = Standardiser(event) if check_type(standardise, bool, 'standardise') else None
-    if units and levels:
-        raise InputError(f'standardise with levels={levels}; expected it with continuous data')
+    units = _units(standardise, event, levels)
     rows = _checked(rows, 'rows')
     model = BuiltModel(forward_process, guessing, volatility, decoder, units,
                        widen(schedule, event, rows, net))
-    sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
     model.config = dict(preset=preset, event=list(event), levels=levels, gamma=list(gamma), terms=terms,
                         predictor=predictor, base=base, network=network, standardise=standardise,
-                        variance=variance, rows=rows, **sizes)
+                        variance=variance, rows=rows, **_as_lists(sizes))
     model.config |= {f'transform_{name}': inner[name] for name in _of_transform if name in inner}
     return model
 
 _of_transform = 'width', 'depth', 'coarse'
+
+def _units(standardise, event, levels):
+    "Units to be fitted, if they are wanted. Raises `InputError` for data with levels."
+    if not check_type(standardise, bool, 'standardise'): return None
+    if not levels: return Standardiser(event)
+    raise InputError(f'standardise with levels={levels}; expected it with continuous data')
+
+def _as_lists(sizes):
+    "Sizes as JSON has them."
+    return {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
 
 def _transform_sizes(row, network, sizes, event, width, depth, coarse):
     "The sizes of the networks of F. Raises `InputError` for what cannot be."
@@ -426,9 +430,8 @@ def _network_sizes(network, width, depth, options):
 def _checked_latent(latent):
     "The shape of a latent."
     latent = 16 if latent is None else latent
-    latent = check_type(latent if isinstance(latent, (tuple, list)) else (latent,), tuple[int, ...], 'latent')
-    if len(latent) in (1, 3) and min(latent) > 0 and math.prod(latent) <= _largest_event: return latent
-    raise InputError(f'latent={latent}; expected a number, such as 16, or an image, such as (4, 7, 7)')
+    return _checked_event(latent if isinstance(latent, (tuple, list)) else (latent,), 'latent',
+                          'a number, such as 16, or an image, such as (4, 7, 7)', (1, 3))
 
 def _autoencoder(event, levels, latent, network, width, depth, options):
     "Encoder and decoder, and the sizes of their networks."
@@ -455,15 +458,12 @@ def _build_latent(preset, event, levels, network, standardise, latent, told, siz
     choose(network, networks, 'network')
     encoder, decoder, sizes = _autoencoder(event, levels, latent, network, **sizes)
     prior = row.prior and _prior_over(latent, row.prior, told)
-    units = Standardiser(event) if check_type(standardise, bool, 'standardise') else None
-    if units and levels:
-        raise InputError(f'standardise with levels={levels}; expected it with continuous data')
+    units = _units(standardise, event, levels)
     model, own = BuiltLatent(encoder, decoder, prior, units), prior.config if prior else {}
     model.config = {name: own[name] for name in told if name in own}
     model.config |= {f'prior_{name}': own[name] for name in ('width', 'depth') if own}
-    sizes = {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
     model.config |= dict(preset=preset, event=list(event), levels=levels, latent=list(latent),
-                         network=network, standardise=standardise, **sizes)
+                         network=network, standardise=standardise, **_as_lists(sizes))
     return model
 
 # %% ../nbs/27_presets.ipynb #p2200017

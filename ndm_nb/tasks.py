@@ -9,6 +9,7 @@ __all__ = ['reading', 'tasks', 'parse_steps', 'DataOptions', 'ObjectiveOptions',
 # %% ../nbs/28_tasks.ipynb #t2300004
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from torch import Tensor
@@ -265,7 +266,13 @@ class Generation:
     )->Tensor|tuple: # data, or the pair of it and a `Trajectory`
         "Data from noise."
         if source is not None: raise InputError('source with a model that is no bridge; expected none')
-        return find_sampler(solver)(model, noise, steps, **options)
+        return self.sampler(solver)(model, noise, steps, **options)
+
+    def sampler(self,
+        solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
+    )->Callable: # called as `sampler(model, noise, steps, ...)`
+        "The sampler with a solver."
+        return find_sampler(solver)
 
     def likelihood(self,
         model:NeuralDiffusion, # trained
@@ -412,17 +419,11 @@ class Latent(Generation):
         "What is minimised."
         return LatentBound(super().bound())
 
-    def sample(self,
-        model:LatentDiffusion, # trained
-        noise:Tensor, # from $\mathcal N(0,I)$, shape `(B, *latent)`
-        steps:int, # number of steps
+    def sampler(self,
         solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
-        source:Tensor|None=None, # as `sources` returns it
-        **options, # for the sampler
-    )->Tensor|tuple: # data, or the pair of it and a `Trajectory` of latents
-        "Data from noise."
-        if source is not None: raise InputError('source with a model that is no bridge; expected none')
-        return sample_latent(model, noise, steps, solver, **options)
+    )->Callable: # called as `sampler(model, noise, steps, ...)`, with noise of the shape of latents
+        "That of the latents, and the decoder behind it."
+        return partial(sample_latent, solver=solver)
 
     def likelihood(self,
         model:LatentDiffusion, # trained

@@ -426,6 +426,7 @@ def read_command(
     decided, _ = tyro.cli(first, args=argv, return_unknown_args=True, add_help=False)
     decided = {name: value for name, value in vars(decided).items() if value is not None}
     if 'minutes' in decided: decided['minutes'] = _number(decided['minutes'])
+    if isinstance(_number(decided.get('T', 0)), str): del decided['T']      # tyro will complain about it
     default = configure(decided)
     sections = {f.name: unchecked(getattr(default, f.name)) for f in fields(TrainCommand)}
     command = make_dataclass('TrainCommand', [(name, type(value)) for name, value in sections.items()])

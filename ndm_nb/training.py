@@ -312,7 +312,9 @@ def _groups(model, o):
     prior = {id(p) for p in model.prior_parameters()}
     if o.prior_lr and not prior:
         raise InputError(f'prior_lr={o.prior_lr} with a model that has no prior over latents; expected none')
-    def rate(p): return o.prior_lr or o.lr if id(p) in prior else o.lr
+    def rate(p):
+        "The largest learning rate of a parameter."
+        return o.prior_lr or o.lr if id(p) in prior else o.lr
     return [dict(params=[*own], peak=peak) for peak, own in itertools.groupby(model.parameters(), rate)]
 
 # %% ../nbs/25_training.ipynb #2d149596

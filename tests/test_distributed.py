@@ -56,6 +56,7 @@ class Case(NamedTuple):
     options:dict={} # of the trainer
     variance:Callable=lambda: None # makes the variance of a step
     latent:bool=False # black and white, by an autoencoder with a prior over its latents?
+    moves:float=.3 # by how much the losses change at least, bits/dim; of black and white there are fewer
 
     def model(self):
         if self.latent: return build('lsgm_ndm', digits.event, levels=2, latent=3, prior_width=8, **sizes)
@@ -72,7 +73,7 @@ cases = {'separable, T = 10': Case(separable, 10),
          'learned times': Case(full, times='learned'),
          'data that are read': Case(separable, 10, data=Rows, options=dict(workers=1)),
          'endless data, in parts': Case(separable, 10, data=Stream, options=dict(workers=1, accumulate=2)),
-         'latents': Case(separable, times='importance', latent=True,
+         'latents': Case(separable, times='importance', latent=True, moves=.1,
                          options=dict(workers=1, kl_warmup=.5, lr=.02))}
 
 def losses(name, **options):
@@ -119,7 +120,7 @@ def test_two_processes_train_as_one(name, two):
     one, _ = losses(name)
     print(f'{name}: largest difference {far(one, two[name]):.1e} bits/dim')
     assert far(one, two[name]) < 1e-4
-    assert max(one) - min(one) > .1                                  # the losses move
+    assert max(one) - min(one) > cases[name].moves                   # the losses move
     assert far(one, losses(name, seed=1)[0]) > .01                   # and with another seed they are others
 
 def test_parts_of_a_batch_train_as_the_whole():

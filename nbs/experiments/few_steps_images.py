@@ -12,9 +12,8 @@ Fréchet distance of the features of a small classifier (images.py): it compares
 CIFAR-10 it is FID to the training images. NDM_DATA is the folder in which the data lie (or --data_root).
 Runs are left in --out.
 """
-from itertools import product
 from ndm_nb.sampling import solvers_at
-from images import at_hand, costs, draw_grids, judges, options, sampled, train
+from images import at_hand, costs, draw_grids, jobs, judges, options, sampled, train
 from harness import Experiment, origin
 
 models = {'flow matching': dict(preset='flow_matching'),
@@ -42,11 +41,7 @@ def seconds(options):
     "Of a training step of each model, with some that have a penalty."
     return costs(models, options, n=128)
 
-@few_steps.override
-def jobs(models, seeds, minutes, record):
-    "As many iterations as fit."
-    for seed, model in product(seeds, models):
-        yield dict(model=model, seed=seed, iterations=round(60*minutes/record['seconds'][model]))
+few_steps.override(jobs)
 
 @few_steps.measure
 def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):

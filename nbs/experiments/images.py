@@ -1,6 +1,7 @@
 """What the experiments with images share: options, training runs and their samples, judges, pictures."""
 import os
 from functools import cache
+from itertools import product
 from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
@@ -32,6 +33,11 @@ def costs(kinds, job, n):
     device, splits = parse_device(job['device']), next(iter(configs.values())).task.splits()
     return step_seconds({name: prepare(config, splits, Path(job['out'])/'costs', device).trainer
                          for name, config in configs.items()}, n, rounds=3)
+
+def jobs(models, seeds, minutes, record):
+    "As many iterations of each as fit, by what a step of it costs: for `Experiment.override`."
+    for seed, model in product(seeds, models):
+        yield dict(model=model, seed=seed, iterations=round(60*minutes/record['seconds'][model]))
 
 def bits(r): return {'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}"}
 

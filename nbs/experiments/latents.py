@@ -11,11 +11,9 @@ bound of training on all test images, and the importance-weighted one with --K l
 NDM_DATA is the folder in which MNIST lies (or --data_root). Runs are left in --out.
 """
 import math
-from itertools import product
-import torch
 from ndm_nb.data import as_float
-from ndm_nb.latent import evaluate_latent, sample_latent
-from images import at_hand, costs, draw_grids, load, options, train
+from ndm_nb.latent import evaluate_latent
+from images import at_hand, costs, draw_grids, jobs, load, options, sampled, train
 from harness import Experiment, origin
 
 coder = dict(data='mnist', binary=True, network='mlp', width=512, depth=2, latent=24, prior_width=128,
@@ -28,18 +26,14 @@ def run_name(model, seed): return f'latents-{model}-seed{seed}'
 
 @latents.override
 def settings(minutes, K, n):
-    return dict(settings={name: value for name, value in coder.items()}, minutes_each=minutes, K=K, n=n)
+    return dict(settings=coder, minutes_each=minutes, K=K, n=n)
 
 @latents.fact
 def seconds(options):
     "Of a training step of each model."
     return costs(models, options | dict(data='mnist'), n=64)
 
-@latents.override
-def jobs(models, seeds, minutes, record):
-    "As many iterations as fit."
-    for seed, model in product(seeds, models):
-        yield dict(model=model, seed=seed, iterations=round(60*minutes/record['seconds'][model]))
+latents.override(jobs)
 
 @latents.measure
 def run(model, seed, iterations, K, n, out, device, job):
@@ -56,15 +50,11 @@ def run(model, seed, iterations, K, n, out, device, job):
 
 @latents.override
 def pictures(record, out, device):
-    "Samples of each model, and reconstructions."
-    if not at_hand([run_name(model, 0) for model in models], out): return
-    grids = {}
-    for model in models:
-        net, _ = load(run_name(model, 0), out, device)
-        torch.manual_seed(0)
-        noise = torch.randn(100, *net.noise_event)
-        grids[model] = sample_latent(net, noise, 50)
-    draw_grids(grids, latents.picture('latents.png'))
+    "Samples of each model."
+    names = {model: run_name(model, 0) for model in models}
+    if not at_hand(names.values(), out): return
+    draw_grids({model: sampled(name, out, device, 64, 50, 'stochastic_heun', 0)[0]
+                for model, name in names.items()}, latents.picture('latents.png'))
 
 @latents.table
 def table(record):
