@@ -31,7 +31,7 @@ kinds = dict(mnist   = plain | {'ddpm, wide': dict(preset='ddpm', width=20)},
              cifar10 = plain)
 wanted = dict(mnist   = {10: ('ddpm', 'ddpm, wide', 'ndm', 'nfdm'), None: ('ddpm', 'vdm', 'ndm', 'nfdm')},
               cifar10 = {10: ('ddpm', 'ndm'), None: ('ddpm', 'nfdm')})
-evaluations = 2, 4, 10, 20, 50
+evaluations = dict(mnist=(2, 4, 10, 20, 50), cifar10=(4, 10, 20))
 images = Experiment('equal_{data}', key=('model', 'T', 'seed'))
 
 def run_name(data, model, T, seed): return f'{data}-{model.replace(", ", "-")}-T{T or "inf"}-seed{seed}'
@@ -72,13 +72,14 @@ def run(data, model, T, seed, iterations, n, batch, data_root, out, device, job)
     noise = torch.randn(n, *net.config['event']).to(next(net.parameters()).device)
     try: judge = judges[data](data_root, device)
     except InputError: return figures
-    return figures | dict(distances=few_steps(net, noise, evaluations, judge.distance))
+    return figures | dict(distances=few_steps(net, noise, evaluations[data], judge.distance))
 
 @images.override
 def pictures(record, data, out, device):
-    "Samples of ten steps from the same noise, of the first seed, of all models that are at hand."
-    names = {model: run_name(data, model, 10, 0) for model in wanted[data][10]}
-    names = {model: name for model, name in names.items() if at_hand([name], out)}
+    "Samples of ten steps from the same noise, of the first run of each model that is at hand."
+    runs = [(r['model'], run_name(data, r['model'], 10, r['seed'])) for r in record['runs'].of(T=10)]
+    names = {model: name for model, name in reversed(sorted(runs)) if at_hand([name], out)}
+    names = {model: names[model] for model in wanted[data][10] if model in names}
     if not names: return
     def grid(name):
         torch.manual_seed(0)
@@ -107,7 +108,7 @@ def distances(record):
                 found = [r.get('distances', {}) for r in mine]
                 for sampler in dict.fromkeys(name.rsplit(', ', 1)[0] for name in found[0]):
                     row = {'': steps_name(T), 'model': model, 'sampler': sampler}
-                    for n in evaluations:
+                    for n in sorted({int(name.rsplit(', ', 1)[1]) for d in found for name in d}):
                         values = [d[f'{sampler}, {n}'] for d in found if f'{sampler}, {n}' in d]
                         row[str(n)] = pm(values, '.1f') if values else ''
                     yield row

@@ -13,6 +13,7 @@ NDM_DATA is the folder in which MNIST lies (or --data_root). Runs are left in --
 import math
 from ndm_nb.data import as_float
 from ndm_nb.latent import evaluate_latent
+from ndm_nb.runs import parse_device
 from images import at_hand, costs, draw_grids, jobs, load, options, sampled, train
 from harness import Experiment, origin
 
@@ -41,7 +42,7 @@ def run(model, seed, iterations, K, n, out, device, job):
     name = run_name(model, seed)
     figures = train(name=name, job=job, iterations=iterations, **models[model])
     net, config = load(name, out, device)
-    test = as_float(config.task.splits().test[:n])
+    test = as_float(config.task.splits().test[:n]).to(parse_device(device))
     close = evaluate_latent(net, test, K, batch=250, seed=seed, solver='midpoint', steps=16)
     nats = {term: figures[term]*test[0].numel()*math.log(2)
             for term in ('reconstruction', 'diffusion', 'prior', 'total', 'stderr', 'valid')}
@@ -75,4 +76,4 @@ def report(record):
     yield table(record)
 
 if __name__ == '__main__':
-    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=500, processes=1, **options)
+    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=250, processes=1, **options)
