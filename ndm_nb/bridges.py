@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['pairings', 'BridgeSchedule', 'BridgePath', 'bridge_prior', 'check_pairs', 'AffineBridge', 'EndsPredictor',
-           'TargetPredictor', 'GivenSource', 'pairs_as_given', 'independent', 'optimal', 'pair_up', 'pair_splits',
-           'bridge_bound', 'BridgeBound', 'sample_bridge', 'log_prob_bridge', 'path_cost', 'disc', 'wall', 'ship',
-           'share_entering']
+           'TargetPredictor', 'pairs_as_given', 'independent', 'optimal', 'pair_up', 'pair_splits', 'bridge_bound',
+           'BridgeBound', 'sample_bridge', 'log_prob_bridge', 'path_cost', 'disc', 'wall', 'ship', 'share_entering']
 
 # %% ../nbs/20_bridges.ipynb #b5325b2e
 import math
@@ -19,7 +18,7 @@ from .core import InputError, antithetic_time, as_number, check_batch, check_lik
 from .core import check_whole, expand, sum_event
 from .data import Splits
 from .likelihood import log_prob_ode
-from .model import Bound, NeuralDiffusion, Predictor, Trajectory
+from .model import Bound, NeuralDiffusion, Predictor, Trajectory, told
 from .paths import ForwardProcess, Gaussian, Path
 from .sampling import find_sampler
 from .schedules import NoiseSchedule
@@ -143,7 +142,6 @@ class EndsPredictor(Predictor):
     def forward(self,
         z:Tensor, # where, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
-        x1:Tensor|None=None, # the source; not looked at
     )->Tensor: # the guess of the pair, shape `(B, 2, *event)`
         v, noise = check_like(self.net(z, t), torch.stack([z, z], 1)).unbind(1)
         u, middle = expand(t, z), z - expand(self.schedule(t)[1], z)*noise
@@ -161,29 +159,18 @@ class TargetPredictor(Predictor):
         super().__init__()
         self.net, self.schedule = net, schedule
 
+    condition = 'the source'
+
     def forward(self,
         z:Tensor, # where, shape `(B, *event)`
         t:Tensor, # times, shape `(B,)`
-        x1:Tensor|None=None, # the source, of the shape of `z`
+        c:Tensor|None=None, # the source $x_1$, of the shape of `z`
     )->Tensor: # the guess of the pair, shape `(B, 2, *event)`
         "The guess of the target, beside the source. Raises `InputError` if the source is missing."
-        if x1 is None: raise InputError('the source x1 is missing; expected it, as sample_bridge gives it')
-        v = torch.cat([z, x1], 1)
+        if c is None: raise InputError('the source x1 is missing; expected it, as sample_bridge gives it')
+        v = torch.cat([z, c], 1)
         scale = expand((t**2 + self.schedule(t)[1]**2).sqrt(), z)
-        return torch.stack([z - scale*check_like(self.net(v, t), v).chunk(2, 1)[0], x1], 1)
-
-# %% ../nbs/20_bridges.ipynb #46dcc050
-class GivenSource:
-    "A bridge model that has been told $x_1$: what bounds and samplers take for a model."
-    def __init__(self,
-        model:NeuralDiffusion, # its predictor is called as `predictor(z, t, x1)`
-        x1:Tensor, # the source, shape `(B, *event)`
-    ):
-        self.forward_process, self.volatility = model.forward_process, model.volatility
-        self.decoder, self.units = model.decoder, model.units
-        self.standardised, self.path = model.standardised, model.path
-        self.check_precision = model.check_precision
-        self.predictor, self.training = partial(model.predictor, x1=x1), model.training
+        return torch.stack([z - scale*check_like(self.net(v, t), v).chunk(2, 1)[0], c], 1)
 
 # %% ../nbs/20_bridges.ipynb #e6acf5a5
 def pairs_as_given(
@@ -250,7 +237,7 @@ def pair_splits(
 
 # %% ../nbs/20_bridges.ipynb #fd16c651
 def bridge_bound(
-    model:NeuralDiffusion, # its forward process takes pairs, its predictor is called as `predictor(z, t, x1)`
+    model:NeuralDiffusion, # its forward process takes pairs, its predictor may have the source as its condition
     x:Tensor, # pairs, shape `(B, 2, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; drawn by `sampler` if left out
     sampler:EvenTimes=EvenTimes(), # where to look, such as `ImportanceTime()`
@@ -258,7 +245,7 @@ def bridge_bound(
 )->Bound: # unbiased estimates, nats; the dimensions are those of $x_0$
     r"The bound on $-\log p(x_0\mid x_1)$, at one random time for each pair (NFBM, arXiv 2404.12940)."
     x = pairing(check_pairs(x))
-    return continuous_bound(GivenSource(model, x[:, 1]), x, t, sampler)
+    return continuous_bound(told(model, x[:, 1]), x, t, sampler)
 
 class BridgeBound(ContinuousBound):
     r"The bound on $-\log p(x_0\mid x_1)$, with the sampler of its times and the pairing of its data."
@@ -292,7 +279,7 @@ def sample_bridge(
     if noise is not None and check_batch(noise, 'noise').shape != x1.shape:
         raise InputError(f'noise has shape {tuple(noise.shape)}; expected that of x1, {tuple(x1.shape)}')
     start = prior.sample(noise)
-    return find_sampler(solver)(GivenSource(model, x1), start, steps, grid=grid, **options)
+    return find_sampler(solver)(told(model, x1), start, steps, grid=grid, **options)
 
 # %% ../nbs/20_bridges.ipynb #2ecebf02
 def log_prob_bridge(
@@ -306,7 +293,7 @@ def log_prob_bridge(
     if len(x0) != len(x1):
         raise InputError(f'{len(x0)} targets x0 and {len(x1)} sources x1; expected one source for each')
     prior = bridge_prior(model.forward_process.schedule, x1).log_prob
-    return log_prob_ode(GivenSource(model, x1), x0, prior=prior, **options)
+    return log_prob_ode(told(model, x1), x0, prior=prior, **options)
 
 # %% ../nbs/20_bridges.ipynb #b622244f
 def _check_cost(cost, z, t):

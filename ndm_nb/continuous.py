@@ -9,7 +9,7 @@ __all__ = ['generative_drift', 'mismatch', 'Difference', 'integrand', 'continuou
 from typing import NamedTuple
 from torch import Tensor
 from .core import InputError, check_batch, check_time, expand, sum_event
-from .model import Bound, BoundEstimator, NeuralDiffusion, boundary_terms
+from .model import Bound, BoundEstimator, NeuralDiffusion, boundary_terms, guided
 from .paths import Marginal
 from .times import EvenTimes
 
@@ -23,8 +23,11 @@ def generative_drift(
     r"""$f_B(z,t,\hat x_\theta(z,t))$: the drift of the reverse SDE.
 
     With $g=0$ it is the velocity of the generative ODE."""
-    q = model.forward_process(model.predictor(z, t)).flow(t)
-    return q.velocity(z) if g is None else q.backward_drift(z, g)
+    def drift(model):
+        "Of one model alone."
+        q = model.forward_process(model.predictor(z, t)).flow(t)
+        return q.velocity(z) if g is None else q.backward_drift(z, g)
+    return guided(model, drift)
 
 # %% ../nbs/12_continuous.ipynb #764e708a
 def mismatch(

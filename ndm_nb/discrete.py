@@ -133,13 +133,18 @@ def sample_ancestral(
     or `eta` outside of [0, 1]."""
     z, steps = model.check_precision(check_batch(noise, 'noise'), 'noise'), check_whole(steps, 'steps')
     _check_eta(eta)
-    def step(i, z, t, s):
-        "From `t` to `s`, with the noise that is kept and some that is fresh."
+    def end(model, z, t, s):
+        "Where a step ends: a function of the fresh noise, beside which some is kept."
         path = model.forward_process(model.predictor(z, t))
         q_s = path(s)
         fresh = fresh_share(path, q_s, s, t, eta)
+        return lambda kick: q_s.sample((1 - fresh).sqrt()*path(t).noise(z) + fresh.sqrt()*kick)
+    def step(i, z, t, s):
+        "From `t` to `s`. Guidance moves the mean."
+        own, guidance = end(model, z, t, s), getattr(model, 'guidance', None)
         kick = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
         kick = kick*torch.exp(model.variance(z, s, t)/2)
-        return q_s.sample((1 - fresh).sqrt()*path(t).noise(z) + fresh.sqrt()*kick)
+        if guidance is None: return own(kick)
+        return own(kick) + guidance.weight*(own(0*kick) - end(guidance.other, z, t, s)(0*kick))
     times = torch.arange(steps, -1, -1, dtype=z.dtype, device=z.device)/steps
     return decode(model, *walk(step, z, times, callback, trajectory))

@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
            'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Trajectory',
-           'decode', 'walk', 'boundary_terms', 'BoundEstimator']
+           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Told', 'told',
+           'Guidance', 'guided', 'Trajectory', 'decode', 'walk', 'boundary_terms', 'BoundEstimator']
 
 # %% ../nbs/05_model.ipynb #97724184
-import math
+import copy, math
 from typing import NamedTuple
 import torch
 from fastcore.basics import patch
@@ -465,11 +465,54 @@ class NeuralDiffusion(Trainable):
         self.volatility, self.decoder = volatility, decoder
         self.units, self.variance = units or Units(), variance or ReverseVariance()
 
+    guidance = None                                     # a `Guidance`, if samples are to be guided
+
     def path(self,
         x:Tensor, # data, shape `(B, *event)`
     )->Path: # $t \mapsto q(z_t\mid x)$
         "The path that starts at `x`."
         return self.forward_process(self.standardised(x))
+
+# %% ../nbs/05_model.ipynb #m0500032
+class Told(nn.Module):
+    "A part of a model that has been told its condition."
+    def __init__(self,
+        part:nn.Module, # is called with `c=...`
+        c, # the condition, one for each sample
+    ):
+        super().__init__()
+        self.part, self.c = part, c
+
+    def forward(self, *args):
+        "What the part says, knowing $c$."
+        return self.part(*args, c=self.c)
+
+def told(
+    model:nn.Module, # a model, or a part of one
+    c, # the condition, one for each sample
+)->nn.Module: # the model itself, if nothing in it takes a condition
+    "A copy with the same weights, in which all that has a `condition` knows it."
+    if isinstance(model, Told): return Told(model.part, c)
+    if getattr(model, 'condition', None) is not None: return Told(model, c)
+    inner = {name: part and told(part, c) for name, part in model._modules.items()}
+    if all(part is model._modules[name] for name, part in inner.items()): return model
+    view = copy.copy(model)
+    view._modules = inner
+    return view
+
+# %% ../nbs/05_model.ipynb #m0500035
+class Guidance(NamedTuple):
+    "What samples are led away from."
+    weight:float # $w$; 0 changes nothing
+    other:nn.Module # a model of the same kind, such as one that has not been told the condition
+
+def guided(
+    model:NeuralDiffusion, # its `guidance` is used, if it has one
+    f, # a function of a model, that returns a tensor
+)->Tensor: # of the same shape
+    "$f(m) + w\\,(f(m) - f(m'))$, for the model $m$ and the other one $m'$."
+    own, guidance = f(model), getattr(model, 'guidance', None)
+    return own if guidance is None else own + guidance.weight*(own - f(guidance.other))
 
 # %% ../nbs/05_model.ipynb #m0500008
 class Trajectory(NamedTuple):

@@ -17,7 +17,7 @@ from torch import Tensor
 from .continuous import generative_drift
 from .core import InputError, as_number, check_batch, check_whole, choose
 from .discrete import sample_ancestral
-from .model import NeuralDiffusion, Trajectory, decode, walk
+from .model import NeuralDiffusion, Trajectory, decode, guided, walk
 from .schedules import NoiseSchedule
 
 # %% ../nbs/15_sampling.ipynb #69fa73bf
@@ -149,19 +149,19 @@ def _drift(model, volatility=None):
 # %% ../nbs/15_sampling.ipynb #dp150002
 def _path_walk(model, z, times, solver, callback, trajectory):
     "Step along `times` on the paths of the guesses. Returns the end and the trajectory."
-    last, before, second = len(times) - 2, None, _path_orders[solver] == 2
+    last, before, second = len(times) - 2, {}, _path_orders[solver] == 2
     log_snr = -model.forward_process.schedule.gamma(times)
     if second and not (log_snr.diff()*(times[0] - times[-1]) > 0).all():
         raise InputError(f'solver={solver!r} on a schedule whose γ does not grow; expected ddim or heun')
-    def step(i, z, t, s):
-        "Step i; the guess is kept for the next one."
-        nonlocal before
+    def end(model, i, z, t, s):
+        "Where step i ends; the guess is kept for the next one."
         guess = x = model.predictor(z, t)
         if second and 0 < i < last:
             ratio = (log_snr[i+1] - log_snr[i])/(log_snr[i] - log_snr[i-1])
-            guess = x + ratio/2*(x - before)
-        path, before = model.forward_process(guess), x
+            guess = x + ratio/2*(x - before[model])
+        path, before[model] = model.forward_process(guess), x
         return path(s).sample(path(t).noise(z))
+    def step(i, z, t, s): return guided(model, lambda model: end(model, i, z, t, s))
     return walk(step, z, times, callback, trajectory)
 
 # %% ../nbs/15_sampling.ipynb #a2778964

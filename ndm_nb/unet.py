@@ -13,7 +13,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import InputError, check_batch, check_time, expand, may_fuse, t_flow, t_jvp
-from .networks import SiLU, embed_time, time_embedding
+from .networks import SiLU, add_condition, embed_time, time_embedding
 
 # %% ../nbs/21_unet.ipynb #d37430b4
 class AdaptiveGroupNorm(nn.Module):
@@ -159,12 +159,13 @@ class UNet(nn.Module):
         fourier=(), # exponents n of Fourier features of the input, such as (7, 8) for 256 levels; () for none
         time:bool=True, # does the network see `t`?
         coarse:int=1, # the network works on squares of so many by so many pixels, as if each were one pixel
+        condition:nn.Module|None=None, # of what else it sees, such as `Labels(10)`
     ):
         super().__init__()
         _check_unet(event, outputs, width, multipliers, blocks, coarse)
         self.event, self.outputs, self.fourier = tuple(event), outputs, tuple(fourier or ())
         self.coarse, C, longer = coarse, event[0]*coarse**2, max(event[1:])//coarse
-        size, bottom = 2*width if time else 0, len(multipliers) - 1
+        size, bottom = 2*width if time or condition else 0, len(multipliers) - 1
         def block(level, inp):
             "A block at a level, for so many channels."
             attend = longer >> level in tuple(attention or ())
@@ -191,15 +192,17 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(n, C*(outputs or 1), 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        add_condition(self, condition, size)
 
 # %% ../nbs/21_unet.ipynb #bc389d0f
 @patch
 def forward(self:UNet,
     z:Tensor, # data or noisy data, shape `(B, C, H, W)`
     t:Tensor|None=None, # times in [0, 1], shape `(B,)`; left out if the network was made with `time=False`
+    c=None, # a condition for each sample; left out for a network without one
 )->Tensor: # shape `(B, C, H, W)`, or `(B, outputs, C, H, W)`
     "The output at `z` and `t`. Raises `InputError` for a shape or a time that does not fit."
-    features = embed_time(self, z, t)
+    features = embed_time(self, z, t, c)
     # in the precision of z
     waves = [f(2**n*math.pi*z) for n in self.fourier for f in (torch.sin, torch.cos)]
     h = self.inp(F.pixel_unshuffle(torch.cat([z, *waves], 1), self.coarse))
