@@ -16,6 +16,7 @@ import torch
 from huggingface_hub import ModelHubMixin
 from .bridges import AffineBridge, BridgeSchedule, EndsPredictor, TargetPredictor
 from .checkpoints import read_config, read_weights, save_folder
+from .conditions import Labels
 from .core import InputError, check_type, check_whole, choose
 from .latent import BernoulliDecoder, Dense, DownNet, GaussianEncoder, LatentDiffusion
 from .latent import LevelsDecoder, NormalDecoder, UpNet
@@ -50,7 +51,8 @@ class Network(NamedTuple):
         "A part of a width."
         return max(width//times//self.multiple*self.multiple, self.multiple, 2)
 
-def _mlp(event, outputs=None, time=True, *, width, depth): return MLP(event, outputs, width, depth, time)
+def _mlp(event, outputs=None, time=True, *, width, depth, condition=None):
+    return MLP(event, outputs, width, depth, time, condition)
 
 def _unet(event, outputs=None, time=True, *, width, depth, coarse=1, multipliers=(1, 2, 2), **options):
     "With coarse pixels there is no full resolution, no feature of single grey levels, and no attention."
@@ -187,7 +189,7 @@ presets = dict(
 
 # %% ../nbs/28_presets.ipynb #p2200012
 # the smallest and the largest number that an option can be
-_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000),
+_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000), classes=(1, 2**16),
                multipliers=(1, 1024), attention=(1, 2**16), rows=(1, 1000),
                fourier=(0, 23))                                                     # 23 bits in a float32
 _largest_event = 2**26 # numbers in a sample
@@ -332,10 +334,13 @@ def build(
     latent=None, # the shape of a latent, such as 16 or `(4, 7, 7)`, for an autoencoder; by default 16
     prior_width:int|None=None, # as `width`, of the networks of the prior over latents
     prior_depth:int|None=None, # as `depth`, of the networks of the prior over latents
+    classes:int|None=None, # how many labels the model can be told; None for a model without a condition
+    condition:str='all', # what is told the label: 'all', or 'predictor' alone
     **options, # of the networks: `multipliers`, `attention`, `fourier` of `UNet`
 )->Saved: # a `BuiltModel`, or a `BuiltLatent`: untrained, its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
+    label = _label(classes, condition, preset)
     if row.task == 'latent':
         prior = dict(gamma=gamma, terms=terms, predictor=predictor or row.predictor, base=base,
                      variance=variance, rows=rows, transform_width=transform_width,
@@ -360,9 +365,10 @@ def build(
     def net(event, outputs=None, time=True, narrow=None):
         "A network of the size of F, or one that is so many times narrower than the predictor."
         size = inner if narrow is None else inner | dict(width=kind.narrower(sizes['width'], narrow), depth=1)
-        return _within_memory(kind.make, size)(event, outputs, time)
+        own = {} if condition == 'predictor' else label()
+        return _within_memory(kind.make, size | own)(event, outputs, time)
     # made first: it starts the same whatever the forward process
-    first = _within_memory(kind.make, sizes)(*guess.network(event))
+    first = _within_memory(kind.make, sizes | label())(*guess.network(event))
     schedule = (ground.learned if row.learned_gamma else ground.schedule)(*gamma)
     forward_process, volatility = row.process(schedule, event, terms, net), ground.volatility(schedule)
     if row.learned_volatility: volatility = LearnedVolatility(volatility)
@@ -377,7 +383,17 @@ def build(
                         predictor=predictor, base=base, network=network, standardise=standardise,
                         variance=variance, rows=rows, **_as_lists(sizes))
     model.config |= {f'transform_{name}': inner[name] for name in _of_transform if name in inner}
+    if classes is not None: model.config |= dict(classes=classes, condition=condition)
     return model
+
+def _label(classes, condition, preset):
+    "A function that makes the option `condition` of a network, if there are classes. `InputError` for bad ones."
+    choose(condition, ('all', 'predictor'), 'condition')
+    if classes is None: return dict
+    if presets[preset].task != 'generation':
+        raise InputError(f'classes={classes} with {preset}; expected them with a diffusion of data')
+    number = _checked(classes, 'classes')
+    return lambda: dict(condition=Labels(number))
 
 _of_transform = 'width', 'depth', 'coarse'
 

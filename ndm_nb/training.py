@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from .checkpoints import checkpoint_files, load_state, save_checkpoint
 from .core import InputError, Options, check_batch, check_type, check_whole, choose, expand, shard
 from .core import remembering, repeatable, unknown_name
+from .conditions import ConditionalBound, condition_of
 from .data import Labelled, as_float, bare
 from .evaluation import as_input, bound_terms, check_data, evaluate
 from .model import Bound, BoundEstimator, Trainable
@@ -209,6 +210,8 @@ def _check_data(model, train, valid, flip):
     check_data(valid, 'valid', event)
     if isinstance(train, Labelled) != isinstance(valid, Labelled):
         raise InputError('conditions with one of train and valid alone; expected them with both, or neither')
+    if isinstance(train, Labelled):
+        for x in (train, valid): condition_of(model).check(x.c)
     train, valid = bare(train), bare(valid)
     if _endless(valid) or len(valid) < 2:
         raise InputError(f'valid has shape {tuple(valid.shape)}; '
@@ -292,6 +295,10 @@ class Trainer:
         if options.ramp and penalty is None:
             raise InputError(f'ramp={options.ramp} without a penalty; '
                              'expected one, whose factor it would raise')
+        if isinstance(train, Labelled) != isinstance(bound, ConditionalBound):
+            kinds = type(train).__name__, type(bound).__name__
+            raise InputError('train is a {} and bound a {}; expected a ConditionalBound, of conditions that '
+                             'come with the data, or neither'.format(*kinds))
         _check_data(model, train, valid, options.flip)
         self.options = replace(options, precision=options.precision or _launched_precision())
         self.bound, self.penalty, self.train, self.valid = bound, penalty, train, valid
