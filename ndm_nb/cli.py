@@ -18,7 +18,7 @@ from torch import Tensor
 from .checkpoints import checkpoint_files, read_config, read_json, write_atomically
 from .core import InputError, Options, check_batch, check_type, check_whole, choose
 from .data import as_float, plot_samples, takes
-from .evaluation import evaluate
+from .evaluation import as_input, evaluate
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
 from .runs import Configuration, draw, is_drawn, load_run, parse_device, sample_many, sample_run
 from .runs import sampling_bar, software
@@ -129,6 +129,8 @@ class SampleOptions(Options):
     solver:str|None=None # ancestral, of an ODE (heun, dopri5, ...) or of an SDE; by default as trained
     grid:Literal[grids]|None=None # where a solver puts its steps; by default uniform, for a bridge sine
     eta:float|None=None # share of DDPM's noise in ancestral steps, from 0 (deterministic) to 1 (by default)
+    label:str|None=None # of a conditional model: a class by name or number; by default all, one after another
+    guidance:float=0. # of a conditional model: how far to lead samples towards their class; 0: not at all
     source:str|None=None # or --from, for a bridge: a folder of images; by default test samples of its source
     trajectories:bool=False # draw the paths as well? For points in the plane
     seed:int=0 # of the noise
@@ -206,7 +208,7 @@ def _places(o, name, event, levels, files):
 def _draw_many(model, config, n, steps, solver, seed, o, source=None):
     "Samples without their paths, in as many parts as memory needs, with a bar; the rest as `sample_many`."
     batch = max(256, 2**19//math.prod(model.config['event']))
-    options = dict(eta=o.eta, grid=o.grid, seed=seed, source=source)
+    options = dict(eta=o.eta, grid=o.grid, seed=seed, source=source, guidance=o.guidance)
     with sampling_bar(model, n, steps, solver, batch):
         if n > batch: return sample_many(model, config, n, steps, solver, batch, **options)
         x, _, nfe = sample_run(model, config, n, steps, solver, trajectory=False, **options)
@@ -217,7 +219,7 @@ def _generate(model, config, source, n, steps, solver, o):
     if not o.trajectories:
         x, nfe = _draw_many(model, config, n, steps, solver, o.seed, o, source)
         return x, nfe, x[:256] if x.ndim > 2 else x, plot_samples
-    x, way, nfe = sample_run(model, config, n, steps, solver, o.eta, o.grid, o.seed, True, source)
+    x, way, nfe = sample_run(model, config, n, steps, solver, o.eta, o.grid, o.seed, True, source, o.guidance)
     return x, nfe, x, lambda x, ax: plot_trajectories(model.units.inverse(way.z), x, ax)
 
 def _translate(model, config, source, n, steps, solver, o):
@@ -245,10 +247,14 @@ def ndm_sample(
     steps, solver = o.steps or default_steps(config.objective), o.solver or default_solver(config.objective)
     source, files = config.task.starts(event, o.n, o.source)
     if source is not None: check_batch(source, config.task.label, event)
+    make = _translate if source is not None and _is_image(event) else _generate
+    labels = config.task.labels(model, o.label, o.n)
+    if labels is not None: source = labels
     n = (o.n or 64) if source is None else len(source)
     name = f'samples-n{n}-{solver}-steps{steps}' + ('-trajectories' if o.trajectories else '')
+    if o.label is not None or o.guidance:
+        name += f'-{re.sub(r"[^0-9a-zA-Z]+", "-", o.label or "all")}-guidance{o.guidance:g}'
     out, places = _places(o, name, event, model.config['levels'], files)
-    make = _translate if source is not None and _is_image(event) else _generate
     x, nfe, shown, plot = make(model, config, source, n, steps, solver, o)
     x = x.cpu()
     draw(shown, out, plot)
@@ -336,8 +342,8 @@ def _eval_bound(model, config, splits, o):
 
 def _eval_ode(model, config, splits, o):
     "The likelihood of the ODE model."
-    x, levels = splits.test[:o.n or 2000].to(next(model.parameters()).device), model.config['levels']
-    metrics, how = config.task.likelihood(model, as_float(x), levels, o.probes, o.samples, o.repeats,
+    x, levels = splits.test[:o.n or 2000], model.config['levels']
+    metrics, how = config.task.likelihood(model, as_input(model, x), levels, o.probes, o.samples, o.repeats,
                                           solver=o.solver or 'rk4', steps=o.steps or 25)
     _check_finite(metrics, 'the likelihood')
     shown = '{}: {nats:.3f} ± {stderr_nats:.3f} nats, {bits_per_dim:.3f} ± {stderr:.3f} bits/dim'
@@ -381,7 +387,7 @@ def _eval_fid(model, config, splits, o):
     if theirs is not None:
         mean, std = kid(ours, theirs)
         result |= dict(kid=mean.item(), kid_std=std.item(), reference=len(theirs))
-    if source is not None:
+    if not config.task.from_noise:
         result |= dict(fid_of_sources=fid(Statistics.of(_features_of(net, source)), real).item(),
                        moved=(x - source).square().mean().sqrt().item())
     _check_finite(result, 'the comparison')
@@ -392,13 +398,15 @@ def _eval_fid(model, config, splits, o):
 def _eval_solvers(model, config, splits, o):
     "ODE solvers at equal numbers of function evaluations, from the same noise; prints a table."
     n, like = min(o.n or 2000, len(splits.test)), next(model.parameters())
-    test = model.units(as_float(splits.test[:n])).flatten(1)
+    test = model.units(as_float(config.task.targets(splits.test[:n]))).flatten(1)
+    source = config.task.sources(splits.test, n)
+    if source is not None: source = source.to(like.device)
     torch.manual_seed(0)
     noise = torch.randn(n, *model.noise_event, dtype=like.dtype, device=like.device)
-    fine = config.task.sample(model, noise, 100, 'heun')
+    fine = config.task.sample(model, noise, 100, 'heun', source)
     def row(solver, steps):
         "One line of the table."
-        with count_nfe(model) as count: x = config.task.sample(model, noise, steps, solver)
+        with count_nfe(model) as count: x = config.task.sample(model, noise, steps, solver, source)
         if not count.nfe: raise InputError(f'{o.run} has no ODE to solve; expected a diffusion')
         generator = torch.Generator().manual_seed(0)
         y = model.units(x)
@@ -438,7 +446,7 @@ def _fitting(task, model):
     if found != expected:
         raise InputError(f'{task.label} has samples of {found}; expected those of the model, {expected}')
     if like.dtype == torch.float32 or splits.standardise: return splits
-    return splits._replace(test=as_float(splits.test).to(like.dtype))
+    return splits._replace(test=as_input(model, splits.test))
 
 # %% ../nbs/32_cli.ipynb #708495ce
 def _row(run):

@@ -10,7 +10,7 @@ __all__ = ['Condition', 'Labels', 'Vectors', 'Several', 'Pictures', 'Beside', 'c
 import copy, math
 import torch
 from torch import Tensor, nn
-from .core import InputError, as_number, check_batch, check_like, check_type
+from .core import InputError, as_number, check_batch, check_type
 from .core import check_whole, evaluating, expand, repeatable, shard_rows
 from .data import Labelled, as_float
 from .model import Bound, BoundEstimator, Guidance, NeuralDiffusion, Predictor, told
@@ -239,30 +239,47 @@ def label_bounds(
 
 # %% ../nbs/23_conditions.ipynb #n2300044
 class Filled(Predictor):
-    "A predictor that is corrected where the data are known."
+    "A predictor that is corrected where the data are known, and drawn towards them elsewhere."
     def __init__(self,
-        predictor:Predictor, # of all of the data
+        model:NeuralDiffusion, # of all of the data
         x:Tensor, # the data in units of the model, shape `(B, *event)`
         known:Tensor, # where they are known, bools of the same shape
+        pull:float=1., # how much the rest follows; 0: not at all, by one pass backward less
     ):
         super().__init__()
-        self.predictor, self.x, self.known = predictor, x, known
+        self.predictor, self.schedule = model.predictor, model.forward_process.schedule
+        self.x, self.known, self.pull = x, known, pull
 
-    def forward(self, z, t): return torch.where(self.known, self.x, self.predictor(z, t))
+    def forward(self,
+        z:Tensor, # noisy data, shape `(B, *event)`
+        t:Tensor, # times, shape `(B,)`
+    )->Tensor: # the guess, shape `(B, *event)`
+        "The guess, with what is known of the data in it."
+        if not self.pull: return torch.where(self.known, self.x, self.predictor(z, t))
+        with torch.enable_grad():
+            at = z.detach().requires_grad_()
+            guess = self.predictor(at, t)
+            missing = torch.where(self.known, self.x - guess, 0.)
+            slope, = torch.autograd.grad(guess, at, missing)
+        alpha, sigma = (expand(v, z) for v in self.schedule(t))
+        rest = guess.detach() + self.pull*(alpha + sigma**2/alpha)*slope
+        return torch.where(self.known, self.x, rest)
 
 def filled(
     model:NeuralDiffusion, # of all of the data
     x:Tensor, # the data, shape `(B, *event)`; what they are where they are not known does not matter
     known:Tensor, # where they are known: bools, broadcastable to the data
+    pull:float=1., # how much the rest is drawn towards what fits; 0: not at all
 )->NeuralDiffusion: # with the same weights, whose samples agree with what is known
     "For samplers: the model, with its guess corrected in every step. `InputError` for what does not fit."
     if not isinstance(known, Tensor) or known.dtype != torch.bool:
         raise InputError(f'known is {getattr(known, "dtype", type(known).__name__)}; expected a tensor of bools')
+    if not 0 <= as_number(pull) < math.inf: raise InputError(f'pull={pull}; expected a number of at least 0')
     x = model.standardised(check_batch(x, finite=False))
     try: known = known.to(x.device).expand(x.shape)
     except RuntimeError:
         raise InputError(f'known has shape {tuple(known.shape)}; expected that of x, {tuple(x.shape)}') from None
     check_batch(torch.where(known, x, 0.), 'what is known of x')
     view = copy.copy(model)
-    view._modules = model._modules | dict(predictor=Filled(model.predictor, torch.where(known, x, 0.), known))
+    view._modules = model._modules | dict(predictor=Filled(model, torch.where(known, x, 0.), known, pull))
     return view

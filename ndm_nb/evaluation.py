@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from .continuous import ContinuousBound
 from .core import InputError, check_batch, check_whole, choose, evaluating, repeatable
-from .data import Labelled, as_float
+from .data import Labelled, as_float, informed
 from .discrete import DiscreteBound
-from .model import Bound, BoundEstimator, NeuralDiffusion, told
+from .model import Bound, BoundEstimator, NeuralDiffusion
 from .objectives import objective_for
 from .times import time_samplers
 
@@ -44,10 +44,9 @@ def bound_terms(
 )->dict: # name to bits/dim, `(B,)` each: terms of the bound, `total`, perhaps `objective` and `penalty`
     "The bound term by term, and what else the loss consists of, for each sample."
     b = bound(model, x)
-    if isinstance(x, Labelled): model, x = told(model, x.c), x.x                # for the penalty
     nats = {name: getattr(b, name) for name in (*Bound.names, 'total')}
     if b.objective is not None: nats['objective'] = b.objective
-    if penalty: nats['penalty'] = penalty(model, x)
+    if penalty: nats['penalty'] = penalty(*informed(model, x))
     return {name: value/(b.dims*math.log(2)) for name, value in nats.items()}
 
 # %% ../nbs/24_evaluation.ipynb #e1800019

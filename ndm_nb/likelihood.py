@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from .core import InputError, as_number, check_batch, check_whole, choose, evaluating, repeatable, sum_event
 from .continuous import generative_drift
+from .data import bare, informed
 from .model import NeuralDiffusion, level_index
 from .sampling import data_end, library_solvers, solve, time_grid
 
@@ -153,7 +154,7 @@ def dequantise(
 @torch.no_grad()
 def evaluate_ode(
     model:NeuralDiffusion, # in any mode
-    x:Tensor, # data, shape `(N, *event)`
+    x:Tensor, # data, shape `(N, *event)`; `Labelled` for a model with a condition
     levels:int|None=None, # number of grey levels on [-1, 1]; None for continuous data
     dequantisation:str='truncated_normal', # of levels: this, with $\sigma = \sigma_0/\alpha_0$, or 'uniform'
     repeats:int=1, # passes over the data
@@ -165,14 +166,16 @@ def evaluate_ode(
     """Negative log-likelihood under the ODE model, or with `levels` an upper bound on it.
 
     Raises `InputError` for fewer than 2 samples."""
-    if len(check_batch(x)) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
+    data = check_batch(bare(x))
+    if len(x) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
     repeats, batch = check_whole(repeats, 'repeats'), check_whole(batch, 'batch')
-    probes, (alpha, sigma) = count_probes(x, probes), data_end(model, x)
+    probes, (alpha, sigma) = count_probes(data, probes), data_end(model, data)
     def log_prob(part):
         "The log-probability of one batch, with new noise."
-        if levels is None: return log_prob_ode(model, part, probes, **options)
+        view, part = informed(model, part)
+        if levels is None: return log_prob_ode(view, part, probes, **options)
         y, log_q = dequantise(part, levels, dequantisation, sigma/alpha)
-        return log_prob_ode(model, y, probes, **options) - log_q
+        return log_prob_ode(view, y, probes, **options) - log_q
     with repeatable(seed, x.device), evaluating(model):
         passes = torch.stack([torch.cat([log_prob(part) for part in x.split(batch)]) for _ in range(repeats)])
-    return dict(probes=probes) | summarise(passes.cpu().double().mean(0), x)
+    return dict(probes=probes) | summarise(passes.cpu().double().mean(0), data)

@@ -334,13 +334,13 @@ def build(
     latent=None, # the shape of a latent, such as 16 or `(4, 7, 7)`, for an autoencoder; by default 16
     prior_width:int|None=None, # as `width`, of the networks of the prior over latents
     prior_depth:int|None=None, # as `depth`, of the networks of the prior over latents
-    classes:int|None=None, # how many labels the model can be told; None for a model without a condition
+    classes=None, # labels that the model can be told: how many, or their names; None for no condition
     condition:str='all', # what is told the label: 'all', or 'predictor' alone
     **options, # of the networks: `multipliers`, `attention`, `fourier` of `UNet`
 )->Saved: # a `BuiltModel`, or a `BuiltLatent`: untrained, its `config` holds the arguments
     "A complete model by name. Raises `InputError` for a name it does not know, or sizes that cannot be."
     row = choose(preset, presets, 'preset')
-    label = _label(classes, condition, preset)
+    classes, label = _label(classes, condition, preset)
     if row.task == 'latent':
         prior = dict(gamma=gamma, terms=terms, predictor=predictor or row.predictor, base=base,
                      variance=variance, rows=rows, transform_width=transform_width,
@@ -387,13 +387,19 @@ def build(
     return model
 
 def _label(classes, condition, preset):
-    "A function that makes the option `condition` of a network, if there are classes. `InputError` for bad ones."
+    "The classes as JSON has them, and a function that makes the option `condition` of a network, if any."
     choose(condition, ('all', 'predictor'), 'condition')
-    if classes is None: return dict
+    if classes is None:
+        if condition == 'all': return None, dict
+        raise InputError(f'condition={condition!r} without classes; expected both, or neither')
     if presets[preset].task != 'generation':
         raise InputError(f'classes={classes} with {preset}; expected them with a diffusion of data')
-    number = _checked(classes, 'classes')
-    return lambda: dict(condition=Labels(number))
+    if isinstance(classes, (tuple, list)):
+        classes = list(check_type(list(classes), tuple[str, ...], 'classes'))
+        if not classes or len({*classes}) < len(classes):
+            raise InputError(f'classes={classes}; expected names, each of them once')
+    number = _checked(len(classes) if isinstance(classes, list) else classes, 'classes')
+    return classes, lambda: dict(condition=Labels(number))
 
 _of_transform = 'width', 'depth', 'coarse'
 

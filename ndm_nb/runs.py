@@ -48,6 +48,7 @@ class ModelOptions(Options):
     latent:tuple[int, ...]|int|None=None # of an autoencoder: size of a latent, or its shape; by default 16
     prior_width:int|None=None # of the networks of the prior over latents
     prior_depth:int|None=None # of the networks of the prior over latents
+    condition:Literal['all', 'predictor']|None=None # of a conditional model: what is told; by default all
 
     def check(self): choose(self.preset, presets, 'preset')
 
@@ -56,6 +57,7 @@ class ModelOptions(Options):
         levels:int|None, # number of grey levels; None for continuous data
         standardise:bool=False, # give it units, to be fitted to the data?
         steps:int|None=None, # $T$; None for continuous time, where no step has a variance
+        classes=None, # names of the labels that it is told, or their number; None for no condition
     )->BuiltModel: # untrained
         "The model. Raises `InputError` for options that do not go together."
         given = {name: value for name, value in asdict(self).items() if value is not None}
@@ -63,14 +65,14 @@ class ModelOptions(Options):
             raise InputError(f'variance={self.variance!r} with T=inf; expected variance=posterior, or a '
                              'number of steps T: in continuous time there is no step that could be wider')
         given = dict(variance='pixel' if steps else 'posterior', rows=min(steps or 10, _most_rows)) | given
-        return build(event=event, levels=levels, standardise=standardise, **given)
+        return build(event=event, levels=levels, standardise=standardise, classes=classes, **given)
 
     @classmethod
     def of(cls,
         config:dict, # the `config` of a model that `build` made
     )->'ModelOptions': # with values in place of defaults
         "The options that a model was built from."
-        of_data = 'event', 'levels', 'standardise', 'rows'
+        of_data = 'event', 'levels', 'standardise', 'rows', 'classes'
         own = {name: value for name, value in config.items() if name not in of_data}
         own = dict(variance='posterior') | own               # earlier versions knew of no other
         return cls.read(own)
@@ -119,11 +121,12 @@ def flat(
     return {name: value for section in sections for name, value in section.items()}
 
 # %% ../nbs/30_runs.ipynb #r2400016
+_guided = r'(-[0-9a-zA-Z-]+-guidance[\d.e+-]+)?'                    # samples of a class
 _files = re.compile(r'config\.json|model\.safetensors|README\.md|metrics\.jsonl?|'
                     r'(samples|loss|grid-\d+)\.png|'
-                    r'samples-n\d+-\w+-steps\d+(-trajectories)?\.(png|npz|npy|pt|csv)|'
+                    rf'samples-n\d+-\w+-steps\d+(-trajectories)?{_guided}\.(png|npz|npy|pt|csv)|'
                     r'checkpoint-\d+\.safetensors|\..*\.tmp|\.DS_Store')
-_folders = re.compile(r'logs|samples-n\d+-\w+-steps\d+')          # of trackers, and of single pictures
+_folders = re.compile(rf'logs|samples-n\d+-\w+-steps\d+{_guided}')  # of trackers, and of single pictures
 _single = re.compile(r'\d{5,}(-.*)?\.png')
 
 def unfinished(
@@ -304,7 +307,8 @@ def sample_run(
     grid:str|None=None, # for a solver: where it puts its steps; by default as the task has it
     seed:int=0, # of the noise
     trajectory:bool=True, # keep the way of each sample?
-    source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`
+    source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`; or labels `(n,)`
+    guidance:float=0., # towards the labels, away from a model that was not told them
 )->tuple: # data, shape `(n, *event)`, the `Trajectory` of z (or None), and the number of function evaluations
     "Reseed and draw samples, on the device of the model. `InputError` for a number or a name that cannot be."
     check_whole(n, 'n')
@@ -315,10 +319,11 @@ def sample_run(
         raise InputError(f'grid={grid!r} with ancestral steps, which are even; '
                          'expected another solver, such as heun')
     options = dict(eta=1. if eta is None else eta) if ancestral else dict(grid=grid or config.task.grid)
+    if guidance: options['guidance'] = guidance
     torch.manual_seed(check_seed(seed))
     like = next(model.parameters())
     noise = torch.randn(n, *model.noise_event, dtype=like.dtype, device=like.device)
-    source = None if source is None else source.to(like)
+    if source is not None: source = source.to(like if source.is_floating_point() else like.device)
     with count_nfe(model.eval()) as count:
         x = config.task.sample(model, noise, steps, solver, source, trajectory=trajectory, **options)
     return (*(x if trajectory else (x, None)), count.nfe)
@@ -331,8 +336,8 @@ def sample_many(
     solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
     batch:int=256, # how many at a time, at least 1
     seed:int=0, # of the noise
-    source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`
-    **options, # for `sample_run`: `eta`, `grid`
+    source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`; or labels `(n,)`
+    **options, # for `sample_run`: `eta`, `grid`, `guidance`
 )->tuple: # data, shape `(n, *event)`, on the CPU, and the number of function evaluations for each
     "Draw any number of samples, some at a time."
     parts = []

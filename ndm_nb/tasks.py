@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
+import torch
 from torch import Tensor
 from .bridges import BridgeBound, pair_splits, pairings, path_cost, sample_bridge
+from .conditions import ConditionalBound, given
 from .core import InputError, Options, check_whole
-from .data import Splits, as_float, dataset, located, sources, takes
+from .data import Splits, as_float, bare, dataset, located, sources, takes
 from .evaluation import bound_for
 from .files import Rows, Stream
 from .images import parse_size, read_images
@@ -62,6 +64,7 @@ class DataOptions(Options):
     column:str|None=None # of an hf: data set, if it has several that could be meant
     stream:bool=False # read an hf: data set from the network as it comes?
     binary:bool=False # black and white, with grey levels as probabilities?
+    conditional:bool=False # tell the model the class of each sample? For digits, mnist, cifar10, ...
     standardise:bool|None=None # give the model units, fitted to the data? By default for tables and arrays
     edition:str|None=None # of imagenet32 and imagenet64: npz or png; by default the one that is there
     valid:int|None=None # use at most so many samples for validation
@@ -89,6 +92,7 @@ class ObjectiveOptions(Options):
     curvature_share:float|None=None # share of the training batches in which it is computed
     energy:float|None=None # for a bridge: weight of the energy of its paths
     autoencoder:str|None=None # a run whose encoder and decoder are kept as they are: only the prior learns
+    drop:float|None=None # with conditional: share of the training samples whose class is not told; by default .1
 
     def __post_init__(self):
         if self.T is not None: self.T = parse_steps(self.T) or 'inf'
@@ -103,6 +107,8 @@ class ObjectiveOptions(Options):
             raise InputError(f'curvature_share={self.curvature_share} has no effect without a curvature; '
                              'expected both, or none of them')
         if self.autoencoder: self.autoencoder = str(Path(self.autoencoder).expanduser().absolute())
+        if self.drop is not None and not 0 <= self.drop < 1:
+            raise InputError(f'drop={self.drop}; expected 0 <= drop < 1')
         share = self.curvature_share
         if share is not None and not 0 < share <= 1:
             raise InputError(f'curvature_share={share}; expected 0 < curvature_share <= 1')
@@ -132,6 +138,10 @@ def _no_effect(options, names, why):
     for name in names:
         value = getattr(options, name)
         if value is not None: raise InputError(f'{name}={value!r} has no effect: {why}')
+
+def _no_conditions(task):
+    if task.data.conditional: raise InputError('conditional has no effect: it is for a diffusion of data')
+    _no_effect(task.objective, ('drop',), 'it is for a conditional model')
 
 # the options that say how data are read
 reading = dict(size=None, channels=None, ground=None, skip_unreadable=False, column=None, stream=False,
@@ -165,6 +175,7 @@ class Generation:
         why = 'it is for a bridge, which leads from one data set to another'
         _no_effect(self.data, ('data0', 'data1'), why)
         _no_effect(self.objective, ('energy',), why)
+        if not self.data.conditional: _no_effect(self.objective, ('drop',), 'it is for a conditional model')
         if self.over_data: _no_effect(self.objective, ('autoencoder',), 'it is for a diffusion over latents')
         if self.data.pairing == 'pairs':
             raise InputError("pairing='pairs' with data and noise; expected independent or optimal")
@@ -186,6 +197,11 @@ class Generation:
         for option in idle:
             having = ', '.join(kind for kind in sources if takes(kind, option))
             _no_effect(self.data, [option], f'expected it with {having}')
+        if self.data.conditional:
+            given['labels'] = True
+            if other := [name for name in names if not takes(name, 'labels')]:
+                having = ', '.join(kind for kind in sources if takes(kind, 'labels'))
+                raise InputError(f'conditional with {other[0]}; expected it with {having}')
         counts = self.data.valid, self.data.test
         if self.data.stream and all(counts): given['held'] = max(counts)
         own = [{option: value for option, value in given.items() if takes(name, option)} for name in names]
@@ -216,20 +232,38 @@ class Generation:
         splits:Splits, # as `splits` returns them
     ):
         "Give the model what it has before training: the units of the data, if they have their own."
-        if self.standardise(splits): model.units.fit(splits.train)
+        if self.standardise(splits): model.units.fit(bare(splits.train))
 
     def targets(self,
         x:Tensor, # a part of the splits
     )->Tensor: # what samples should look like, `(N, *event)`
         "The data themselves."
-        return x
+        return bare(x)
 
     def sources(self,
         x:Tensor, # a part of the splits
         n:int, # how many
-    )->Tensor|None: # what sampling starts from besides noise, `(n, *event)`; nothing
-        "Nothing: noise is enough."
-        return None
+    )->Tensor|None: # what sampling starts from besides noise: nothing, or labels `(n,)`
+        "The labels of the data, again and again, for a conditional model. Else noise is enough."
+        return x.c[torch.arange(n) % len(x)] if self.data.conditional else None
+
+    def labels(self,
+        model:NeuralDiffusion, # made by `build`
+        label:str|None=None, # a class by its name or its number; None for all of them
+        n:int|None=None, # how many; by default 64, or 10 of each if there are few classes
+    )->Tensor|None: # labels `(n,)`, one class after another; None for a model without a condition
+        "What samples are to show. Raises `InputError` for a class that the model does not know."
+        classes = model.config.get('classes')
+        if classes is None:
+            if label is None: return None
+            raise InputError(f'label={label!r} for a model without labels; expected none')
+        names = classes if isinstance(classes, list) else [str(i) for i in range(classes)]
+        if label is None:
+            n = n or (10*len(names) if len(names) <= 20 else 64)
+            return torch.arange(n)*len(names)//n
+        known = [*names, *map(str, range(len(names)))]
+        if label not in known: raise InputError(f'label={label!r}; expected {", ".join(names)}')
+        return torch.full((n or 64,), known.index(label) % len(names))
 
     def starts(self,
         event:tuple, # the shape of what the model makes
@@ -243,7 +277,10 @@ class Generation:
 
     def bound(self)->BoundEstimator: # called as `bound(model, x)`
         "What is minimised."
-        return bound_for(self.objective.steps, self.objective.times, self.objective.objective, self._noise())
+        o = self.objective
+        bound = bound_for(o.steps, o.times, o.objective, self._noise())
+        if not self.data.conditional: return bound
+        return ConditionalBound(bound, .1 if o.drop is None else o.drop)
 
     def _noise(self): return paired_noise if self.data.pairing == 'optimal' else None
 
@@ -261,11 +298,16 @@ class Generation:
         noise:Tensor, # from $\mathcal N(0,I)$, shape `(B, *event)`
         steps:int, # number of steps
         solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
-        source:Tensor|None=None, # as `sources` returns it
+        source:Tensor|None=None, # as `sources` returns it; a model with labels may do without
+        guidance:float=0., # how far samples are led away from those of a model that was not told the label
         **options, # for the sampler
     )->Tensor|tuple: # data, or the pair of it and a `Trajectory`
         "Data from noise."
-        if source is not None: raise InputError('source with a model that is no bridge; expected none')
+        if self.data.conditional:
+            none = torch.full((len(noise),), -1, device=noise.device)
+            model = given(model, none if source is None else source, guidance)
+        elif source is not None: raise InputError('source with a model that is no bridge; expected none')
+        elif guidance: raise InputError(f'guidance={guidance} with a model without labels; expected 0')
         return self.sampler(solver)(model, noise, steps, **options)
 
     def sampler(self,
@@ -286,7 +328,7 @@ class Generation:
         "The likelihood of the ODE model, or a bound on it."
         if samples is not None:
             raise InputError(f'samples={samples} with a diffusion of data; expected it with an autoencoder')
-        probes = count_probes(x, probes)
+        probes = count_probes(bare(x), probes)
         how = f'estimated with probes={probes}' if probes else 'exact divergence'
         found = evaluate_ode(model, x, levels, probes=probes, repeats=repeats or 1, **options)
         return found, f'{how}, a bound, by dequantisation' if levels else how
@@ -305,6 +347,7 @@ class Translation(Generation):
     def check(self):
         "Complain about options that are for something else, and about data that are missing."
         _no_effect(self.data, ('data',), 'a bridge has two data sets, data0 the target, data1 the source')
+        _no_conditions(self)
         _no_effect(self.data, ('standardise', 'edition'), 'a bridge takes its data as they are')
         if self.objective.objective != 'bound':
             raise InputError(f'objective={self.objective.objective!r} with a bridge; expected bound')
@@ -368,9 +411,11 @@ class Translation(Generation):
         steps:int, # number of steps
         solver:str, # a solver of `sample_ode` or `sample_sde`
         source:Tensor|None=None, # as `sources` returns it
+        guidance:float=0., # must be 0: there is no model that was not told
         **options, # for the sampler
     )->Tensor|tuple: # targets, or the pair of them and a `Trajectory`
         "Targets from sources."
+        if guidance: raise InputError(f'guidance={guidance} with a bridge; expected 0')
         if source is None: raise InputError('source is missing; a bridge needs what to start from')
         return sample_bridge(model, source, steps, solver, noise, **options)
 
@@ -404,6 +449,7 @@ class Latent(Generation):
     def check(self):
         "Complain about options that are for something else."
         super().check()
+        _no_conditions(self)
         _no_effect(self.objective, ('curvature',), 'it is for a diffusion of data')
         _no_effect(self.data, ('pairing',), 'there is no noise that could be paired with data')
 

@@ -131,7 +131,7 @@ def prepare(
     torch.manual_seed(config.training.seed)
     task = config.task
     model = config.model.build(task.event(splits), splits.levels, task.standardise(splits),
-                               config.objective.steps)
+                               config.objective.steps, splits.classes or None)
     task.begin(model, splits)
     trainer = Trainer(model, task.bound(), splits.train, splits.valid[:config.data.valid], config.training,
                       penalty=task.penalty(model), folder=unfinished(folder), device=device)
@@ -174,7 +174,8 @@ _in_grid, _share_of_grids = 64, .03 # samples in a grid, and the share of the ti
 def _samples(job, model, x, n, steps=None):
     "Samples as they are drawn unless told otherwise; a bridge starts from the sources of `x`."
     config = job.config
-    source = config.task.sources(x, n)
+    source = config.task.labels(model, n=None if n == _in_grid else n)
+    if source is None: source = config.task.sources(x, n)
     n, o = n if source is None else len(source), config.objective
     return sample_many(model, config, n, steps or default_steps(o), default_solver(o), source=source)[0]
 
@@ -388,6 +389,7 @@ def next_commands(
     "What to try with a run."
     drawn = event == (2,) and config.task.over_data
     if drawn: rows = [('ndm_sample', '--trajectories', 'samples with their paths')]
+    elif config.data.conditional: rows = [('ndm_sample', '--label 0 --guidance 2', 'samples of a class')]
     else: rows = [('ndm_sample', '--n 100', 'more samples')]
     if not config.task.over_data:
         rows += [('ndm_eval', '--likelihood ode --samples 2 --n 20', 'a bound on its likelihood')]
