@@ -237,7 +237,7 @@ def pair_splits(
 
 # %% ../nbs/20_bridges.ipynb #fd16c651
 def bridge_bound(
-    model:NeuralDiffusion, # its forward process takes pairs, its predictor may have the source as its condition
+    model:NeuralDiffusion, # its forward process takes pairs; the source is a condition of its predictor
     x:Tensor, # pairs, shape `(B, 2, *event)`
     t:Tensor|None=None, # times in (0, 1), shape `(B,)`; drawn by `sampler` if left out
     sampler:EvenTimes=EvenTimes(), # where to look, such as `ImportanceTime()`

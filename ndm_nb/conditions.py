@@ -66,7 +66,8 @@ class Labels(Condition):
     def check(self, c):
         whole = isinstance(c, Tensor) and c.ndim == 1 and c.dtype in (torch.int64, torch.int32, torch.uint8)
         if not whole:
-            kind = f'{c.dtype} of shape {tuple(c.shape)}' if isinstance(c, Tensor) else f'a {type(c).__name__}'
+            tensor = isinstance(c, Tensor)
+            kind = f'{c.dtype} of shape {tuple(c.shape)}' if tensor else f'a {type(c).__name__}'
             raise InputError(f'the labels are {kind}; expected a tensor of whole numbers, shape (B,)')
         bad = (c < -1) | (c >= self.classes)
         if bad.any():
@@ -95,7 +96,8 @@ class Vectors(Condition):
 
     def check(self, c):
         check_batch(c, 'the condition', self.event, finite=False)
-        if c.isinf().any(): raise InputError('the condition has infinities; expected numbers, or NaN for none')
+        if c.isinf().any():
+            raise InputError('the condition has infinities; expected numbers, or NaN for none')
         return c
 
     def without(self, c, where): return torch.where(expand(where, c), math.nan, c)
@@ -119,7 +121,8 @@ class Several(Condition):
         if got != sorted(self.kinds): raise InputError(f'conditions {got}; expected {sorted(self.kinds)}')
         return {name: kind.check(c[name]) for name, kind in self.kinds.items()}
 
-    def without(self, c, where): return {name: kind.without(c[name], where) for name, kind in self.kinds.items()}
+    def without(self, c, where):
+        return {name: kind.without(c[name], where) for name, kind in self.kinds.items()}
 
 # %% ../nbs/23_conditions.ipynb #n2300013
 class Pictures(Condition):
@@ -156,8 +159,8 @@ def condition_of(
     model:nn.Module, # in any mode
 )->Condition: # the first one that it has
     "What a model can be told. Raises `InputError` for one that can be told nothing."
-    found = [part.condition for part in model.modules() if isinstance(getattr(part, 'condition', None), Condition)]
-    if found: return found[0]
+    for part in model.modules():
+        if isinstance(getattr(part, 'condition', None), Condition): return part.condition
     raise InputError('conditions for a model that takes none; expected one that was built with some, such as '
                      'build(..., classes=10), or networks like MLP(..., condition=Labels(10))')
 
@@ -273,12 +276,14 @@ def filled(
 )->NeuralDiffusion: # with the same weights, whose samples agree with what is known
     "For samplers: the model, with its guess corrected in every step. `InputError` for what does not fit."
     if not isinstance(known, Tensor) or known.dtype != torch.bool:
-        raise InputError(f'known is {getattr(known, "dtype", type(known).__name__)}; expected a tensor of bools')
+        kind = getattr(known, 'dtype', type(known).__name__)
+        raise InputError(f'known is {kind}; expected a tensor of bools')
     if not 0 <= as_number(pull) < math.inf: raise InputError(f'pull={pull}; expected a number of at least 0')
     x = model.standardised(check_batch(x, finite=False))
     try: known = known.to(x.device).expand(x.shape)
     except RuntimeError:
-        raise InputError(f'known has shape {tuple(known.shape)}; expected that of x, {tuple(x.shape)}') from None
+        raise InputError(f'known has shape {tuple(known.shape)}; '
+                         f'expected that of x, {tuple(x.shape)}') from None
     check_batch(torch.where(known, x, 0.), 'what is known of x')
     view = copy.copy(model)
     view._modules = model._modules | dict(predictor=Filled(model, torch.where(known, x, 0.), known, pull))

@@ -189,7 +189,8 @@ presets = dict(
 
 # %% ../nbs/28_presets.ipynb #p2200012
 # the smallest and the largest number that an option can be
-_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000), classes=(1, 2**16),
+_limits = dict(levels=(2, 2**16), width=(2, 2**16), depth=(0, 256), coarse=(1, 1024), terms=(1, 1000),
+               classes=(1, 2**16),
                multipliers=(1, 1024), attention=(1, 2**16), rows=(1, 1000),
                fourier=(0, 23))                                                     # 23 bits in a float32
 _largest_event = 2**26 # numbers in a sample

@@ -92,7 +92,7 @@ class ObjectiveOptions(Options):
     curvature_share:float|None=None # share of the training batches in which it is computed
     energy:float|None=None # for a bridge: weight of the energy of its paths
     autoencoder:str|None=None # a run whose encoder and decoder are kept as they are: only the prior learns
-    drop:float|None=None # with conditional: share of the training samples whose class is not told; by default .1
+    drop:float|None=None # of a conditional model: share of training without its condition; by default .1
 
     def __post_init__(self):
         if self.T is not None: self.T = parse_steps(self.T) or 'inf'

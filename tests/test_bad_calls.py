@@ -274,6 +274,34 @@ dequantise(x, 4, 'uniform')                               | levels
 LatentBound(None)(model, x)                               | LatentDiffusion
 LatentBound(None)(vae, torch.zeros(4, 3))                 | shape
 LatentBound(None)(vae, x.double())                        | dtype
+given(model, label)                                       | conditions
+given(told, label + 3)                                    | 5
+given(told, label - 2)                                    | -2
+given(told, label.float())                                | labels
+given(told, label[:, None])                               | labels
+given(told, None)                                         | labels
+given(told, label, 1.)                                    | guidance
+given(told, label, 'two')                                 | guidance
+sample_ode(given(told, label[:2]), x)                     | 2 conditions
+sample_ode(told, x)                                       | condition
+Labelled(x, label[:2])                                    | conditions
+ConditionalBound(DiscreteBound(5), 1.5)                   | drop
+ConditionalBound(DiscreteBound(5))(told, x)               | Labelled
+ConditionalBound(DiscreteBound(5))(model, Labelled(x, label)) | conditions
+Trainer(told, DiscreteBound(5), Labelled(x, label), Labelled(x, label)) | ConditionalBound
+Trainer(told, ConditionalBound(DiscreteBound(5)), x, x)   | ConditionalBound
+Trainer(told, ConditionalBound(DiscreteBound(5)), Labelled(x, label + 3), Labelled(x, label)) | 5
+label_bounds(model, DiscreteBound(5), x)                  | conditions
+label_bounds(told, DiscreteBound(5), x, 0)                | repeats
+filled(model, x, torch.ones(4, 2))                        | known
+filled(model, x, torch.ones(4, 3) > 0)                    | known
+filled(model, x/0, torch.ones(4, 2) > 0)                  | known
+filled(model, x, torch.ones(4, 2) > 0, -1.)               | pull
+build('ndm', (2,), classes=0)                             | classes
+build('ndm', (2,), classes=['a', 'a'])                    | classes
+build('ndm', (2,), condition='predictor')                 | condition
+build('vae', (2,), classes=3)                             | classes
+dataset('circles', labels=True)                           | labels
 sample_latent(vae, torch.zeros(4, 3))                     | shape
 sample_latent(lsgm, torch.zeros(4, 3))                    | shape
 sample_latent(lsgm, x.double())                           | dtype
@@ -550,7 +578,8 @@ def given():
                         model=build('ndm', (2,), **sizes), flow=build('nfdm_flow', (2,), **sizes),
                         bridge=build('brownian_bridge', (2,), **sizes), poisoned=poisoned, bare=bare,
                         grey=build('ndm', (1, 8, 8), levels=17, **sizes),
-                        vae=build('vae', (2,), latent=2, **sizes),
+                        vae=build('vae', (2,), latent=2, **sizes), told=build('ndm', (2,), classes=5, **sizes),
+                        label=torch.arange(4),
                         lsgm=build('lsgm', (2,), latent=2, **sizes),
                         cost=lambda z, t: t, splits=Splits(x, x, x))
 

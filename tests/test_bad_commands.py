@@ -26,11 +26,12 @@ numbers = {
     'valid': f'1 {below_one}', 'test': f'1 {below_one}', 'test-repeats': below_one,
     'size': f'8 {below_one}', 'curvature': f'-1 {no_number}', 'curvature-share': f'.5 -1 2 {no_number}',
     'energy': f'.1 -1 {no_number}', 'latent': f'2 {no_number}', 'prior-width': f'16 {no_number}',
-    'prior-depth': f'1 {no_number}', 'prior-lr': f'.001 -1 {no_number}', 'kl-warmup': f'1 -.1 {no_number}'}
+    'prior-depth': f'1 {no_number}', 'prior-lr': f'.001 -1 {no_number}', 'kl-warmup': f'1 -.1 {no_number}',
+    'drop': f'.1 1 -.1 {no_number}'}
 names = {
     'preset': f'nmd {nothing} ndm,ddpm', 'compare': f'nmd {nothing} bridge', 'network': f'vit {nothing}',
     'predictor': f'x ends {nothing}', 'variance': f'best {nothing}', 'base': f've brownian {nothing}',
-    'times': f'sobol importance {nothing}', 'objective': f'speed velocity {nothing}',
+    'condition': f'none predictor {nothing}', 'times': f'sobol importance {nothing}', 'objective': f'speed velocity {nothing}',
     'schedule': f'linear {nothing}', 'precision': f'fp8 {nothing}',
     'track': f'chalkboard {nothing}', 'pairing': f'optimal pairs {nothing}', 'data': f'mnits mnist {nothing}',
     'data0': f'digits {nothing}', 'data1': f'digits {nothing}', 'data-root': nothing,
@@ -118,6 +119,10 @@ ndm digits                                  | ndm
 --T 10 20                                   | 20
 --flip --data circles                       | flip
 --preset nfdm_flow --T 10                   | T
+--data circles --conditional                | conditional
+--preset lsgm --conditional                 | conditional
+--preset bridge --data0 digits --data1 digits --conditional | conditional
+--conditional --drop 1                      | drop
 --preset bridge                             | data0
 --preset bridge --data0 digits              | data1
 --preset bridge --data digits --data0 digits --data1 digits | data

@@ -8,6 +8,7 @@ import json, os, subprocess, sys
 from collections.abc import Callable
 from typing import NamedTuple
 import pytest, torch
+from ndm_nb.conditions import ConditionalBound
 from ndm_nb.data import dataset
 from ndm_nb.evaluation import bound_for
 from ndm_nb.latent import LatentBound
@@ -56,9 +57,11 @@ class Case(NamedTuple):
     options:dict={} # of the trainer
     variance:Callable=lambda: None # makes the variance of a step
     latent:bool=False # black and white, by an autoencoder with a prior over its latents?
+    conditional:bool=False # told the labels?
     moves:float=.3 # by how much the losses change at least, bits/dim; of black and white there are fewer
 
     def model(self):
+        if self.conditional: return build('nfdm', digits.event, 17, predictor='noise', classes=10, **sizes)
         if self.latent: return build('lsgm_ndm', digits.event, levels=2, latent=3, prior_width=8, **sizes)
         volatility = LearnedVolatility(MarkovVolatility(schedule))
         forward, predictor = self.forward(), NoisePredictor(net(), schedule)
@@ -73,6 +76,7 @@ cases = {'separable, T = 10': Case(separable, 10),
          'learned times': Case(full, times='learned'),
          'data that are read': Case(separable, 10, data=Rows, options=dict(workers=1)),
          'endless data, in parts': Case(separable, 10, data=Stream, options=dict(workers=1, accumulate=2)),
+         'labels': Case(separable, conditional=True),
          'latents': Case(separable, times='importance', latent=True, moves=.1,
                          options=dict(workers=1, kl_warmup=.5, lr=.02))}
 
@@ -83,8 +87,8 @@ def losses(name, **options):
     case = cases[name]
     model, bound = case.model(), bound_for(case.steps, case.times)
     for p in model.parameters(): p.data += .05*torch.randn_like(p)
-    data = dataset('digits', binary=True) if case.latent else digits
-    bound = LatentBound(bound) if case.latent else bound
+    data = dataset('digits', binary=case.latent, labels=case.conditional)
+    bound = LatentBound(bound) if case.latent else ConditionalBound(bound, .3) if case.conditional else bound
     trainer = Trainer(model, bound, case.data(data.train), data.valid[:20], iterations=12, every=1,
                       batch=64, flip=True, **case.options | options)
     history = trainer.fit(progress=False)
@@ -123,8 +127,8 @@ def test_two_processes_train_as_one(name, two):
     assert max(one) - min(one) > cases[name].moves                   # the losses move
     assert far(one, losses(name, seed=1)[0]) > .01                   # and with another seed they are others
 
-def test_parts_of_a_batch_train_as_the_whole():
-    name = 'full in t, continuous'
+@pytest.mark.parametrize('name', ('full in t, continuous', 'labels'))
+def test_parts_of_a_batch_train_as_the_whole(name):
     assert far(losses(name)[0], losses(name, accumulate=4)[0]) < 1e-4
 
 if __name__ == '__main__': main()

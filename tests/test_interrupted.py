@@ -112,11 +112,15 @@ def stopped(tmp_path, monkeypatch):
     assert [p.name for p in files] == [f'checkpoint-000000{n}.safetensors' for n in (20, 40)]
     return partial, files[-1]
 
-@pytest.mark.parametrize('options', ('--preset lsgm_ndm', '--preset vae',
-                                     '--preset lsgm_nfdm --workers 1 --prior-lr .01'))
-def test_latents_go_on_where_they_were(options, tmp_path, monkeypatch):
-    "An autoencoder of coins that are tossed anew each time ends as if nothing had happened, bit by bit."
-    options = [*options.split(), *'--binary --latent 2 --kl_warmup .8'.split()]
+coins = '--binary --latent 2 --kl_warmup .8'
+
+@pytest.mark.parametrize('options', (f'--preset lsgm_ndm {coins}', f'--preset vae {coins}',
+                                     f'--preset lsgm_nfdm --workers 1 --prior-lr .01 {coins}',
+                                     '--preset nfdm --conditional --drop .3 --binary',
+                                     '--preset ddpm --conditional --variance network'))
+def test_numbers_go_on_where_they_were(options, tmp_path, monkeypatch):
+    "With coins that are tossed anew each time, and labels that are dropped, it ends the same, bit by bit."
+    options = options.split()
     command('--out', tmp_path/'whole', *options)
     stop(monkeypatch, '--out', tmp_path/'parts', *options)
     command('--out', tmp_path/'parts', *options, '--resume')

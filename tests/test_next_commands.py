@@ -9,6 +9,7 @@ commands = dict(ndm_sample=sample_main, ndm_eval=eval_main)
 small = '--compare none --width 8 --depth 1 --iterations 2 --test 20 --test-repeats 1'
 
 @pytest.mark.parametrize('options, parts', [
+    ('--conditional', ('of a class', 'likelihood', 'solvers')),
     ('--preset ddpm', ('more samples', 'likelihood', 'solvers')),
     ('--preset flow_matching --data circles', ('paths', 'likelihood', 'solvers')),
     ('--preset bridge --data0 digits --data1 digits', ('more samples', 'translate', 'bound')),
