@@ -105,10 +105,10 @@ class Vectors(Condition):
 class Several(Condition):
     "Conditions by name: a dict."
     def __init__(self,
-        **kinds:Condition, # of each one
+        **more:Condition, # one for each name
     ):
-        super().__init__(sum(kind.size for kind in kinds.values()))
-        self.kinds = nn.ModuleDict(kinds)
+        super().__init__(sum(kind.size for kind in more.values()))
+        self.kinds = nn.ModuleDict(more)
 
     def forward(self,
         c:dict, # from name to conditions
