@@ -263,7 +263,8 @@ def ndm_sample(
     for kind, path in places.items():
         savers[kind](path, _bytes(x) if pictures and kind in ('png', 'npz', 'npy') else x.numpy(), names)
     written = ' and '.join(map(str, (out, *places.values())))
-    print(f'{nfe} function evaluations{" each" if source is not None else ""}, written to {written}')
+    each = ' each' if source is not None and labels is None else ''
+    print(f'{nfe} function evaluations{each}, written to {written}')
     return x
 
 # %% ../nbs/32_cli.ipynb #r2600022

@@ -64,16 +64,17 @@ class Labels(Condition):
         return self.embedding(torch.where(c < 0, self.classes, c))
 
     def check(self, c):
-        whole = isinstance(c, Tensor) and c.ndim == 1 and c.dtype in (torch.int64, torch.int32, torch.uint8)
-        if not whole:
+        kinds = torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8
+        if not (isinstance(c, Tensor) and c.ndim == 1 and c.dtype in kinds):
             tensor = isinstance(c, Tensor)
             kind = f'{c.dtype} of shape {tuple(c.shape)}' if tensor else f'a {type(c).__name__}'
             raise InputError(f'the labels are {kind}; expected a tensor of whole numbers, shape (B,)')
+        c = c.long()
         bad = (c < -1) | (c >= self.classes)
-        if bad.any():
+        if not torch.compiler.is_compiling() and bad.any():
             raise InputError(f'label {int(c[bad][0])} of {self.classes} classes; '
                              f'expected 0 to {self.classes - 1}, or -1 for none')
-        return c.long()
+        return c
 
     def without(self, c, where): return torch.where(where, -1, c)
 
@@ -96,7 +97,7 @@ class Vectors(Condition):
 
     def check(self, c):
         check_batch(c, 'the condition', self.event, finite=False)
-        if c.isinf().any():
+        if not torch.compiler.is_compiling() and c.isinf().any():
             raise InputError('the condition has infinities; expected numbers, or NaN for none')
         return c
 
@@ -107,6 +108,9 @@ class Several(Condition):
     def __init__(self,
         **more:Condition, # one for each name
     ):
+        for name, kind in more.items():
+            if isinstance(kind, Several) or type(kind).forward is Condition.forward:
+                raise InputError(f'{name} is a {type(kind).__name__}; expected one with a vector, as Labels has')
         super().__init__(sum(kind.size for kind in more.values()))
         self.kinds = nn.ModuleDict(more)
 
@@ -117,9 +121,13 @@ class Several(Condition):
         return torch.cat([kind(c[name]) for name, kind in self.kinds.items()], 1)
 
     def check(self, c):
-        got = sorted(c) if isinstance(c, dict) else f'a {type(c).__name__}'
+        got = sorted(map(str, c)) if isinstance(c, dict) else f'a {type(c).__name__}'
         if got != sorted(self.kinds): raise InputError(f'conditions {got}; expected {sorted(self.kinds)}')
-        return {name: kind.check(c[name]) for name, kind in self.kinds.items()}
+        c = {name: kind.check(c[name]) for name, kind in self.kinds.items()}
+        sizes = {name: len(v) for name, v in c.items()}
+        if len({*sizes.values()}) > 1:
+            raise InputError(f'conditions of {sizes} samples; expected as many of each')
+        return c
 
     def without(self, c, where):
         return {name: kind.without(c[name], where) for name, kind in self.kinds.items()}
@@ -193,6 +201,11 @@ class ConditionalBound(BoundEstimator):
         inner:BoundEstimator, # such as `DiscreteBound(10)`
         drop:float=.1, # share of the training samples whose condition the model is not told, in [0, 1)
     ):
+        if not isinstance(inner, BoundEstimator) or hasattr(inner, 'drop'):
+            raise InputError(f'inner is a {type(inner).__name__}; expected a bound such as DiscreteBound(10)')
+        if getattr(inner, 'how', {}).get('noise'):
+            raise InputError('noise that is paired with data, with conditions; expected independent noise: '
+                             'pairs across labels would make the noise of a label its own')
         if not 0 <= as_number(drop) < 1: raise InputError(f'drop={drop}; expected 0 <= drop < 1')
         self.inner, self.drop = inner, drop
 
@@ -202,7 +215,8 @@ class ConditionalBound(BoundEstimator):
     )->Bound: # unbiased estimates, nats
         if not isinstance(x, Labelled):
             raise InputError(f'x is a {type(x).__name__}; expected data with conditions, Labelled(x, c)')
-        own, c = condition_of(model), x.c
+        own = condition_of(model)
+        c = own.check(x.c)
         if model.training and self.drop:
             chance = shard_rows(lambda n: torch.rand(n, device=x.device), len(x))
             c = own.without(c, chance < self.drop)
@@ -279,7 +293,7 @@ def filled(
         kind = getattr(known, 'dtype', type(known).__name__)
         raise InputError(f'known is {kind}; expected a tensor of bools')
     if not 0 <= as_number(pull) < math.inf: raise InputError(f'pull={pull}; expected a number of at least 0')
-    x = model.standardised(check_batch(x, finite=False))
+    data, x = x, model.standardised(check_batch(x, finite=False))
     try: known = known.to(x.device).expand(x.shape)
     except RuntimeError:
         raise InputError(f'known has shape {tuple(known.shape)}; '
@@ -287,4 +301,6 @@ def filled(
     check_batch(torch.where(known, x, 0.), 'what is known of x')
     view = copy.copy(model)
     view._modules = model._modules | dict(predictor=Filled(model, torch.where(known, x, 0.), known, pull))
+    if guidance := model.guidance:
+        view.guidance = guidance._replace(other=filled(guidance.other, data, known, pull))
     return view

@@ -491,13 +491,17 @@ def told(
     model:nn.Module, # a model, or a part of one
     c, # the condition, one for each sample
 )->nn.Module: # the model itself, if nothing in it takes a condition
-    "A copy with the same weights, in which all that has a `condition` knows it."
-    if isinstance(model, Told): return Told(model.part, c)
-    if getattr(model, 'condition', None) is not None: return Told(model, c)
+    """A copy with the same weights, in which all that has a `condition` knows it.
+
+    A `condition` that can `check` what it is told does so."""
+    if isinstance(model, Told): return told(model.part, c)
+    own = getattr(model, 'condition', None)
+    if own is not None: return Told(model, own.check(c) if hasattr(own, 'check') else c)
     inner = {name: part and told(part, c) for name, part in model._modules.items()}
     if all(part is model._modules[name] for name, part in inner.items()): return model
     view = copy.copy(model)
     view._modules = inner
+    view.__dict__.pop('guidance', None)                         # which was about another condition
     return view
 
 # %% ../nbs/05_model.ipynb #m0500035

@@ -16,12 +16,13 @@ import torch
 from huggingface_hub import ModelHubMixin
 from .bridges import AffineBridge, BridgeSchedule, EndsPredictor, TargetPredictor
 from .checkpoints import read_config, read_weights, save_folder
-from .conditions import Labels
+from .conditions import Filled, Labels
 from .core import InputError, check_type, check_whole, choose
 from .latent import BernoulliDecoder, Dense, DownNet, GaussianEncoder, LatentDiffusion
 from .latent import LevelsDecoder, NormalDecoder, UpNet
 from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion
-from .model import NoisePredictor, ResidualPredictor, ReverseVariance, Standardiser, VelocityPredictor
+from .model import NoisePredictor, ResidualPredictor, ReverseVariance, Standardiser, Told
+from .model import VelocityPredictor
 from .networks import MLP
 from .nfdm import AffineForward, CouplingFlow, FlowForward
 from .paths import LinearForward, NeuralForward
@@ -275,6 +276,9 @@ class Saved(ModelHubMixin, library_name='ndm_nb'):
             raise InputError('the model has no config; expected one made by build(...), '
                              'which can make it again. '
                              'The weights of any other are saved by safetensors.torch.save_model')
+        if any(isinstance(part, (Told, Filled)) for part in self.modules()):
+            raise InputError('the model has been told a condition, or a part of the data; expected the model '
+                             'itself, which has the same weights')
         told = self.config | self.changed()
         config = dict(version=ndm_nb.__version__) | (config or {}) | dict(model=told)
         save_folder(save_directory, self, config, metrics)

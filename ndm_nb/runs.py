@@ -61,6 +61,8 @@ class ModelOptions(Options):
     )->BuiltModel: # untrained
         "The model. Raises `InputError` for options that do not go together."
         given = {name: value for name, value in asdict(self).items() if value is not None}
+        if classes is None and self.condition:
+            raise InputError(f'condition={self.condition!r} has no effect: expected it with conditional')
         if steps is None and self.variance not in (None, 'posterior'):
             raise InputError(f'variance={self.variance!r} with T=inf; expected variance=posterior, or a '
                              'number of steps T: in continuous time there is no step that could be wider')

@@ -179,6 +179,9 @@ class Generation:
         if self.over_data: _no_effect(self.objective, ('autoencoder',), 'it is for a diffusion over latents')
         if self.data.pairing == 'pairs':
             raise InputError("pairing='pairs' with data and noise; expected independent or optimal")
+        if self.data.pairing == 'optimal' and self.data.conditional:
+            raise InputError("pairing='optimal' with conditional; expected independent: pairs across labels "
+                             'would make the noise of a label its own')
         if self.data.pairing == 'optimal' and self.objective.steps:
             raise InputError(f"pairing='optimal' with T={self.objective.T}; expected independent, or T=inf")
 

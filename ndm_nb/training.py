@@ -440,9 +440,10 @@ def rows(self:Trainer,
     if not o.flip: return x
     here, parts = self._place(part)
     mirrored = torch.rand(o.batch)[here::parts] < .5
-    y = bare(x)
-    y = torch.where(expand(mirrored.to(y.device), y), y.flip(-1), y)
-    return Labelled(y, x.c) if isinstance(x, Labelled) else y
+    def mirror(v): return torch.where(expand(mirrored.to(v.device), v), v.flip(-1), v)
+    if not isinstance(x, Labelled): return mirror(x)
+    pictures = len(x.shape)                                         # a condition may be one, too
+    return Labelled(mirror(x.x), x.conditions(lambda v: mirror(v) if v.ndim == pictures else v))
 
 @patch
 def _place(self:Trainer, part):
@@ -515,7 +516,8 @@ def _shared(self:Trainer, terms):
 def settings(self:Trainer)->dict: # name to value
     "What must not change on the way: the options but the free ones, and the shape of the data."
     fixed = {name: value for name, value in asdict(self.options).items() if name not in self.options.free}
-    return fixed | dict(data=list(self.train.shape))
+    told = dict(drop=self.bound.drop) if isinstance(self.bound, ConditionalBound) else {}
+    return fixed | dict(data=list(self.train.shape)) | told
 
 @patch
 def state(self:Trainer)->tuple: # tensors by name, and what goes along

@@ -291,6 +291,15 @@ ConditionalBound(DiscreteBound(5))(model, Labelled(x, label)) | conditions
 Trainer(told, DiscreteBound(5), Labelled(x, label), Labelled(x, label)) | ConditionalBound
 Trainer(told, ConditionalBound(DiscreteBound(5)), x, x)   | ConditionalBound
 Trainer(told, ConditionalBound(DiscreteBound(5)), Labelled(x, label + 3), Labelled(x, label)) | 5
+ConditionalBound(None)                                    | inner
+ConditionalBound(ConditionalBound(DiscreteBound(5)))      | inner
+ConditionalBound(ContinuousBound(noise=paired_noise))     | noise
+evaluate(told, ConditionalBound(DiscreteBound(5)), Labelled(x, label + 2)) | label 5
+evaluate(told, ConditionalBound(DiscreteBound(5)), Labelled(x, label/2)) | labels
+evaluate_ode(told, Labelled(x, label + 2))                | label 5
+given(told, label).save_pretrained('there')               | told
+filled(model, x, x > 0).save_pretrained('there')          | told
+Several(a=Pictures((1, 8, 8)))                            | Pictures
 label_bounds(model, DiscreteBound(5), x)                  | conditions
 label_bounds(told, DiscreteBound(5), x, 0)                | repeats
 filled(model, x, torch.ones(4, 2))                        | known
@@ -576,9 +585,11 @@ def given():
     bare.config = None
     return names | dict(x=x, net=net, t=torch.tensor([.2, .4, .6, .8]), pairs=torch.stack([x, x], 1),
                         model=build('ndm', (2,), **sizes), flow=build('nfdm_flow', (2,), **sizes),
-                        bridge=build('brownian_bridge', (2,), **sizes), poisoned=poisoned, bare=bare,
+                        bridge=build('brownian_bridge', (2,), **sizes), poisoned=poisoned,
+                        bare=bare,
                         grey=build('ndm', (1, 8, 8), levels=17, **sizes),
-                        vae=build('vae', (2,), latent=2, **sizes), told=build('ndm', (2,), classes=5, **sizes),
+                        vae=build('vae', (2,), latent=2, **sizes),
+                        told=build('ndm', (2,), classes=5, **sizes),
                         label=torch.arange(4),
                         lsgm=build('lsgm', (2,), latent=2, **sizes),
                         cost=lambda z, t: t, splits=Splits(x, x, x))

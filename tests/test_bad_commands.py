@@ -31,7 +31,8 @@ numbers = {
 names = {
     'preset': f'nmd {nothing} ndm,ddpm', 'compare': f'nmd {nothing} bridge', 'network': f'vit {nothing}',
     'predictor': f'x ends {nothing}', 'variance': f'best {nothing}', 'base': f've brownian {nothing}',
-    'condition': f'none predictor {nothing}', 'times': f'sobol importance {nothing}', 'objective': f'speed velocity {nothing}',
+    'condition': f'none predictor all {nothing}', 'times': f'sobol importance {nothing}',
+    'objective': f'speed velocity {nothing}',
     'schedule': f'linear {nothing}', 'precision': f'fp8 {nothing}',
     'track': f'chalkboard {nothing}', 'pairing': f'optimal pairs {nothing}', 'data': f'mnits mnist {nothing}',
     'data0': f'digits {nothing}', 'data1': f'digits {nothing}', 'data-root': nothing,
@@ -123,6 +124,7 @@ ndm digits                                  | ndm
 --preset lsgm --conditional                 | conditional
 --preset bridge --data0 digits --data1 digits --conditional | conditional
 --conditional --drop 1                      | drop
+--preset flow_matching --conditional --pairing optimal | pairing
 --preset bridge                             | data0
 --preset bridge --data0 digits              | data1
 --preset bridge --data digits --data0 digits --data1 digits | data

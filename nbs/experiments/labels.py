@@ -12,7 +12,7 @@ that of the samples of one label from the images of that label, of which there a
 from functools import cache
 import torch
 from ndm_nb.conditions import ConditionalBound, given, label_bounds
-from ndm_nb.data import bare, dataset
+from ndm_nb.data import dataset
 from ndm_nb.discrete import DiscreteBound, sample_ancestral
 from ndm_nb.evaluation import evaluate
 from ndm_nb.metrics import fid
@@ -91,7 +91,8 @@ def table(record):
             row |= {'distance': of.pm('distance', '.1f')}
             if 'right' in of[0]: row |= {'of one label': of.pm('distance_of_label', '.1f')}
             if first and 'classified' in runs[0]: row |= {'classified, %': runs.pm('classified', '.1f', 100)}
-            yield row | ({'parameters': f"{runs.mean('parameters'):,.0f}", 'seeds': len(runs)} if first else {})
+            if first: row |= {'parameters': f"{runs.mean('parameters'):,.0f}", 'seeds': len(runs)}
+            yield row
 
 @labels.override
 def report(record):

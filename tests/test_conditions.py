@@ -1,0 +1,84 @@
+"""Conditions in training, and views of a model: what goes wrong in silence if it goes wrong."""
+import pytest, torch
+from ndm_nb.conditions import Beside, ConditionalBound, Labels, condition_of, filled, given
+from ndm_nb.data import Labelled, dataset
+from ndm_nb.discrete import sample_ancestral
+from ndm_nb.evaluation import bound_for, evaluate
+from ndm_nb.model import CategoricalDecoder, NeuralDiffusion, VelocityPredictor, told
+from ndm_nb.paths import LinearForward
+from ndm_nb.presets import BuiltModel, build
+from ndm_nb.sampling import sample_ode
+from ndm_nb.schedules import LinearGamma
+from ndm_nb.training import Trainer
+from ndm_nb.unet import UNet
+from ndm_nb.volatility import MarkovVolatility
+
+digits, noise = dataset('digits', labels=True), torch.randn(4, 1, 8, 8)
+
+def wakened(preset='ndm', **options):
+    "A model whose networks are no longer zero, and which was trained without its labels, too."
+    torch.manual_seed(0)
+    model = build(preset, digits.event, 17, width=16, depth=1, classes=10, **options).eval()
+    for p in model.parameters(): p.data += .05*torch.randn_like(p)
+    condition_of(model).dropped.fill_(1)
+    return model
+
+def test_pictures_are_mirrored_with_their_conditions():
+    schedule = LinearGamma(-7, 4)
+    net = Beside(UNet((3, 8, 8), width=8, multipliers=(1,), attention=(), blocks=1), (1, 8, 8))
+    model = NeuralDiffusion(LinearForward(schedule), VelocityPredictor(net, schedule),
+                            MarkovVolatility(schedule), CategoricalDecoder(17, schedule))
+    x = digits.train.x
+    holes = Labelled(x, torch.where(torch.rand_like(x) < .5, x, torch.nan))
+    trainer = Trainer(model, ConditionalBound(bound_for(10)), holes, holes[:20], iterations=2, flip=True)
+    rows = trainer.rows(1)
+    assert torch.equal(torch.where(rows.c.isnan(), rows.x, rows.c), rows.x)
+    assert not torch.equal(rows.x, trainer._read_share(1).x)                   # some have been mirrored
+
+@pytest.mark.parametrize('preset', ('ddpm', 'ndm', 'nfdm'))
+def test_what_is_known_stays_known_whatever_the_guidance(preset):
+    model, x, c = wakened(preset), digits.test.x[:4], digits.test.c[:4]
+    known = torch.zeros(1, 8, 8) > 0
+    known[:, :4] = True
+    for view in (filled(given(model, c, 3.), x, known), given(filled(model, x, known), c, 3.)):
+        made = sample_ancestral(view, noise, 10)
+        assert (made - x)[:, :, :4].abs().max() < .13                          # a level, at most
+
+def test_a_view_is_a_view():
+    "It shares its weights, changes nothing, and the last word counts."
+    model, c = wakened(), torch.arange(4)
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    plain = sample_ode(given(model, c), noise, 3)
+    guided = given(model, c + 2, 3.)
+    assert {id(p) for p in guided.parameters()} == {id(p) for p in model.parameters()}
+    assert torch.equal(sample_ode(given(guided, c), noise, 3), plain)
+    assert torch.equal(sample_ode(told(guided, c), noise, 3), plain)
+    assert not torch.equal(sample_ode(guided, noise, 3), plain)
+    assert model.guidance is None and not model.training
+    assert all(torch.equal(p, before[name]) for name, p in model.state_dict().items())
+
+@pytest.mark.parametrize('kind', (torch.uint8, torch.int16, torch.int32))
+def test_small_whole_numbers_are_labels(kind):
+    model, bound = wakened(), ConditionalBound(bound_for(10))
+    small = Labelled(digits.test.x, digits.test.c.to(kind))
+    assert evaluate(model, bound, small, 1) == evaluate(model, bound, digits.test, 1)
+    train = Labelled(digits.train.x, digits.train.c.to(kind))
+    def loss(data):
+        "After a few iterations."
+        trainer = Trainer(wakened(), bound, data, digits.valid, iterations=4, every=4, repeats=1)
+        return trainer.fit(progress=False)[0]['train']
+    assert loss(train) == loss(digits.train)
+
+def test_names_of_classes_are_kept(tmp_path):
+    model = build('ndm', (2,), width=8, depth=0, classes=('cat', 'dog'))
+    model.save_pretrained(tmp_path/'pets')
+    again = BuiltModel.from_pretrained(tmp_path/'pets')
+    assert again.config['classes'] == ['cat', 'dog'] and condition_of(again).classes == 2
+    assert 'cat' in (tmp_path/'pets'/'README.md').read_text()
+
+def test_a_label_that_is_none_is_what_a_model_learns_without_labels():
+    "With all labels dropped, training never sees one."
+    labels = Labels(3)
+    c = labels.without(torch.tensor([0, 1, 2]), torch.tensor([True, True, False]))
+    assert c.tolist() == [-1, -1, 2]
+    assert torch.equal(labels(c)[0], labels.embedding.weight[3])
