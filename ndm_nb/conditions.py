@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Condition', 'Labels', 'Vectors', 'Several', 'Pictures', 'Beside', 'condition_of', 'given', 'ConditionalBound',
-           'label_bounds', 'Filled', 'filled']
+           'label_bounds', 'PartlyKnown', 'filled']
 
 # %% ../nbs/23_conditions.ipynb #n2300004
 import copy, math
@@ -110,7 +110,8 @@ class Several(Condition):
     ):
         for name, kind in more.items():
             if isinstance(kind, Several) or type(kind).forward is Condition.forward:
-                raise InputError(f'{name} is a {type(kind).__name__}; expected one with a vector, as Labels has')
+                kind = type(kind).__name__
+                raise InputError(f'{name} is a {kind}; expected one with a vector, as Labels has')
         super().__init__(sum(kind.size for kind in more.values()))
         self.kinds = nn.ModuleDict(more)
 
@@ -255,7 +256,7 @@ def label_bounds(
     return torch.stack([nats(c) for c in range(own.classes)], 1)
 
 # %% ../nbs/23_conditions.ipynb #n2300044
-class Filled(Predictor):
+class PartlyKnown(Predictor):
     "A predictor that is corrected where the data are known, and drawn towards them elsewhere."
     def __init__(self,
         model:NeuralDiffusion, # of all of the data
@@ -300,7 +301,8 @@ def filled(
                          f'expected that of x, {tuple(x.shape)}') from None
     check_batch(torch.where(known, x, 0.), 'what is known of x')
     view = copy.copy(model)
-    view._modules = model._modules | dict(predictor=Filled(model, torch.where(known, x, 0.), known, pull))
+    predictor = PartlyKnown(model, torch.where(known, x, 0.), known, pull)
+    view._modules = model._modules | dict(predictor=predictor)
     if guidance := model.guidance:
         view.guidance = guidance._replace(other=filled(guidance.other, data, known, pull))
     return view

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
            'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Told', 'told',
+           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Knowing', 'told',
            'Guidance', 'guided', 'Trajectory', 'decode', 'walk', 'boundary_terms', 'BoundEstimator']
 
 # %% ../nbs/05_model.ipynb #97724184
@@ -474,7 +474,7 @@ class NeuralDiffusion(Trainable):
         return self.forward_process(self.standardised(x))
 
 # %% ../nbs/05_model.ipynb #m0500032
-class Told(nn.Module):
+class Knowing(nn.Module):
     "A part of a model that has been told its condition."
     def __init__(self,
         part:nn.Module, # is called with `c=...`
@@ -494,9 +494,9 @@ def told(
     """A copy with the same weights, in which all that has a `condition` knows it.
 
     A `condition` that can `check` what it is told does so."""
-    if isinstance(model, Told): return told(model.part, c)
+    if isinstance(model, Knowing): return told(model.part, c)
     own = getattr(model, 'condition', None)
-    if own is not None: return Told(model, own.check(c) if hasattr(own, 'check') else c)
+    if own is not None: return Knowing(model, own.check(c) if hasattr(own, 'check') else c)
     inner = {name: part and told(part, c) for name, part in model._modules.items()}
     if all(part is model._modules[name] for name, part in inner.items()): return model
     view = copy.copy(model)

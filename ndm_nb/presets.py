@@ -16,12 +16,12 @@ import torch
 from huggingface_hub import ModelHubMixin
 from .bridges import AffineBridge, BridgeSchedule, EndsPredictor, TargetPredictor
 from .checkpoints import read_config, read_weights, save_folder
-from .conditions import Filled, Labels
+from .conditions import PartlyKnown, Labels
 from .core import InputError, check_type, check_whole, choose
 from .latent import BernoulliDecoder, Dense, DownNet, GaussianEncoder, LatentDiffusion
 from .latent import LevelsDecoder, NormalDecoder, UpNet
 from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion
-from .model import NoisePredictor, ResidualPredictor, ReverseVariance, Standardiser, Told
+from .model import NoisePredictor, ResidualPredictor, ReverseVariance, Standardiser, Knowing
 from .model import VelocityPredictor
 from .networks import MLP
 from .nfdm import AffineForward, CouplingFlow, FlowForward
@@ -276,7 +276,7 @@ class Saved(ModelHubMixin, library_name='ndm_nb'):
             raise InputError('the model has no config; expected one made by build(...), '
                              'which can make it again. '
                              'The weights of any other are saved by safetensors.torch.save_model')
-        if any(isinstance(part, (Told, Filled)) for part in self.modules()):
+        if any(isinstance(part, (Knowing, PartlyKnown)) for part in self.modules()):
             raise InputError('the model has been told a condition, or a part of the data; expected the model '
                              'itself, which has the same weights')
         told = self.config | self.changed()
