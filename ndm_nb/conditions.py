@@ -78,6 +78,7 @@ class Labels(Condition):
 
     def without(self, c, where): return torch.where(where, -1, c)
 
+# %% ../nbs/23_conditions.ipynb #n2300061
 class Vectors(Condition):
     "Some numbers, shape `(B, *event)`; NaN in one of them for none."
     def __init__(self,
@@ -103,6 +104,7 @@ class Vectors(Condition):
 
     def without(self, c, where): return torch.where(expand(where, c), math.nan, c)
 
+# %% ../nbs/23_conditions.ipynb #n2300062
 class Several(Condition):
     "Conditions by name: a dict."
     def __init__(self,

@@ -76,8 +76,8 @@ def test_names_of_classes_are_kept(tmp_path):
     assert again.config['classes'] == ['cat', 'dog'] and condition_of(again).classes == 2
     assert 'cat' in (tmp_path/'pets'/'README.md').read_text()
 
-def test_a_label_that_is_none_is_what_a_model_learns_without_labels():
-    "With all labels dropped, training never sees one."
+def test_a_dropped_label_is_none():
+    "It is -1, and has a vector of its own."
     labels = Labels(3)
     c = labels.without(torch.tensor([0, 1, 2]), torch.tensor([True, True, False]))
     assert c.tolist() == [-1, -1, 2]

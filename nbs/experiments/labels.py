@@ -15,7 +15,6 @@ from ndm_nb.conditions import ConditionalBound, given, label_bounds
 from ndm_nb.data import dataset
 from ndm_nb.discrete import DiscreteBound, sample_ancestral
 from ndm_nb.evaluation import evaluate
-from ndm_nb.metrics import fid
 from ndm_nb.presets import build
 from ndm_nb.training import Trainer
 from equal_compute import reader
@@ -52,13 +51,10 @@ def accuracy():
 def of_samples(x, c):
     "What is measured of samples, and of the labels that they were to show."
     real, digits, net = held()
-    def distance(x, real):
-        judge = Judge(net, real)
-        return fid(judge.statistics(x), judge.real).item()
-    found = dict(distance=distance(x, real))
+    found = dict(distance=Judge(net, real).distance(x))
     if c is None: return found
     right = torch.from_numpy(svm().predict(x.flatten(1))) == c
-    each = [distance(x[c == label], real[digits == label]) for label in range(10)]
+    each = [Judge(net, real[digits == label]).distance(x[c == label]) for label in range(10)]
     return found | dict(right=right.double().mean().item(), distance_of_label=sum(each)/len(each))
 
 @labels.measure
