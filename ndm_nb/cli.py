@@ -10,6 +10,7 @@ __all__ = ['savers', 'evaluations', 'sample_main', 'eval_main', 'runs_main', 'pl
 import io, math, os, re, tempfile, warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 import numpy as np
@@ -23,7 +24,7 @@ from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserste
 from .runs import Configuration, draw, is_drawn, load_run, parse_device, sample_many, sample_run
 from .runs import sampling_bar, software
 from .sampling import count_nfe, grids, solvers_at
-from .tasks import default_solver, default_steps, parse_steps, reading
+from .tasks import columns_for, default_solver, default_steps, parse_steps, reading
 from .train import console, format_table, ndm_train, train_main, unchecked
 from .training import mix_seed
 
@@ -218,7 +219,8 @@ def _generate(model, config, source, n, steps, solver, o):
     "Samples, the number of evaluations, what to draw, and how."
     if not o.trajectories:
         x, nfe = _draw_many(model, config, n, steps, solver, o.seed, o, source)
-        return x, nfe, x[:256] if x.ndim > 2 else x, plot_samples
+        columns = columns_for(model, n) if o.label is None else None
+        return x, nfe, x[:256] if x.ndim > 2 else x, partial(plot_samples, columns=columns)
     x, way, nfe = sample_run(model, config, n, steps, solver, o.eta, o.grid, o.seed, True, source, o.guidance)
     return x, nfe, x, lambda x, ax: plot_trajectories(model.units.inverse(way.z), x, ax)
 

@@ -276,24 +276,41 @@ def _folder(choice, size=None, **how):
     own = split_folders(choice)
     return _three_folders(own, size, **how) if own else _one_folder(choice, size, **how)
 
-def _one_folder(path, size, **how):
+def _one_folder(path, size, labels=False, **how):
     "In random order, and cut into three."
     files = find_images(path)
     order = np.random.default_rng(0).permutation(len(files))
-    images, _ = read_images([files[i] for i in order], size, least=0, **how)
+    images, files = read_images([files[i] for i in order], size, least=0, **how)
     if len(images) < 10: raise InputError(f'{path} holds {len(images)} pictures; expected at least 10')
+    if labels: images, names = _by_folder(images, files, path)
     held = max(2, len(images)//10)
-    return Splits(images[2*held:], images[held:2*held], images[:held], levels=256)
+    parts = images[2*held:], images[held:2*held], images[:held]
+    return Splits(*parts, levels=256, classes=names if labels else ())
+
+def _by_folder(images, files, path, names=None):
+    "Pictures, each labelled with the first folder that it lies in, and the names of these."
+    own = [f.relative_to(path).parts for f in files]
+    if loose := [f for f, parts in zip(files, own) if len(parts) < 2]:
+        raise InputError(f'labels of {str(path)!r}, and {loose[0].name} lies in no folder of its class; '
+                         'expected a folder for each class, with its pictures inside')
+    found = sorted({parts[0] for parts in own})
+    if names is None: names = tuple(found)
+    if others := [name for name in found if name not in names]:
+        raise InputError(f'{str(path)!r} has a class {others[0]!r} that the training part has not; '
+                         f'expected {", ".join(names)}')
+    return Labelled(images, torch.tensor([names.index(parts[0]) for parts in own])), names
 
 # %% ../nbs/08_data.ipynb #d0800002
-def _three_folders(folders, size, channels=None, **how):
+def _three_folders(folders, size, channels=None, labels=False, **how):
     "Each part from its folder."
     files = {part: find_images(folder) for part, folder in folders.items() if folder}
     if channels is None: channels = count_channels(chain(*files.values()))
-    parts = {part: read_images(mine, size, channels, least=0, **how)[0] for part, mine in files.items()}
-    for part, x in parts.items():
-        if len(x) < 2: raise InputError(f'{folders[part]} holds {len(x)} pictures; expected at least 2')
-    return Splits(**all_parts(parts, 'the folder'), levels=256)
+    parts, names = {}, None
+    for part, mine in files.items():
+        parts[part], mine = read_images(mine, size, channels, least=0, **how)
+        if len(mine) < 2: raise InputError(f'{folders[part]} holds {len(mine)} pictures; expected at least 2')
+        if labels: parts[part], names = _by_folder(parts[part], mine, folders[part], names)
+    return Splits(**all_parts(parts, 'the folder'), levels=256, classes=names or ())
 
 # %% ../nbs/08_data.ipynb #d0800013
 def _splits(parts):
@@ -350,7 +367,7 @@ sources = dict(
     imagenet64    = Source(partial(_imagenet, 64), ('root',)),
     celeba        = Source(_celeba, ('root', 'size')),
     afhq          = Source(_afhq, ('choice', 'root', 'size')),
-    folder        = Source(_folder, ('choice', *_pictures, 'skip_unreadable', 'binary')),
+    folder        = Source(_folder, ('choice', *_pictures, 'skip_unreadable', 'binary', 'labels')),
     file          = Source(_file, ('choice',)),
     hf            = Source(_hub, ('choice', *_pictures, 'column', 'stream', 'held')))
 

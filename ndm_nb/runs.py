@@ -11,6 +11,7 @@ __all__ = ['software', 'ModelOptions', 'Configuration', 'flat', 'unfinished', 'o
 import io, json, math, os, re, warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from statistics import median_low
 from typing import Literal
@@ -21,7 +22,7 @@ from .core import InputError, Options, check_whole, choose
 from .data import plot_samples
 from .presets import BuiltModel, build, load_folder, presets, variances
 from .sampling import count_nfe
-from .tasks import DataOptions, Generation, ObjectiveOptions, tasks
+from .tasks import DataOptions, Generation, ObjectiveOptions, columns_for, tasks
 from .training import TrainingOptions, check_seed, mix_seed
 
 # %% ../nbs/30_runs.ipynb #r2400007
@@ -252,7 +253,7 @@ def save_run(
 ):
     "Write the files of a finished run, except `metrics.jsonl`, which was written along the way."
     write_json(folder/'metrics.json', metrics)
-    draw(samples, folder/'samples.png')
+    draw(samples, folder/'samples.png', partial(plot_samples, columns=columns_for(model, len(samples))))
     draw(history, folder/'loss.png', plot_losses, (6, 3.5))
     model.save_pretrained(folder, metrics, config.to_dict())
 

@@ -12,6 +12,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from .core import InputError, as_number, check_batch, check_like, check_type, check_whole
 from .core import expand, gather_rows
+from .data import bare, informed
 from .discrete import discrete_bound
 from .model import NeuralDiffusion, ReverseVariance
 from .paths import Gaussian
@@ -101,7 +102,7 @@ def update(self:OptimalVariance,
 @torch.no_grad()
 def optimal_variance(
     model:NeuralDiffusion, # with Gaussian marginals; it stays as it is
-    x:Tensor, # data, shape `(N, *event)`
+    x:Tensor, # data, shape `(N, *event)`; `Labelled` for a model with a condition
     steps:int, # $T$, and the number of rows
     pixels:bool=True, # a number for each pixel? Otherwise one for each step
     repeats:int=10, # passes over the data
@@ -111,15 +112,15 @@ def optimal_variance(
     """The best variance of each step for a trained model, in closed form, from the steps on the given data.
 
     Raises `InputError` for data in another precision than the model's."""
-    check_batch(x)
+    check_batch(bare(x))
     repeats, batch = check_whole(repeats, 'repeats'), check_whole(batch, 'batch')
-    event, like = x.shape[1:] if pixels else (), model.standardised(x[:1])
+    event, like = x.shape[1:] if pixels else (), model.standardised(bare(x)[:1])
     best = OptimalVariance(model.forward_process.schedule, steps, event, decay=1.)
     best.excess, best.weight = best.excess.to(like), best.weight.to(like)   # the schedule is the model's
     trial = NeuralDiffusion(model.forward_process, model.predictor, model.volatility, model.decoder,
                             model.units, best)
     for part in (part for _ in range(repeats) for part in x.split(batch)):
-        discrete_bound(trial, part, steps, eta=eta)
+        discrete_bound(*informed(trial, part), steps, eta=eta)
     return best
 
 # %% ../nbs/11_variance.ipynb #v1100051

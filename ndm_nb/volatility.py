@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from .core import InputError, antithetic_time, as_number, bucket
 from .core import check_batch, check_whole, gather_rows, sum_event
 from .continuous import mismatch
+from .data import bare, informed
 from .model import NeuralDiffusion, Volatility
 from .schedules import NoiseSchedule
 
@@ -126,18 +127,19 @@ class OptimalVolatility(Volatility):
 @torch.no_grad()
 def optimal_volatility(
     model:NeuralDiffusion, # its volatility becomes the base
-    x:Tensor, # data, shape `(N, *event)`
+    x:Tensor, # data, shape `(N, *event)`; `Labelled` for a model with a condition
     buckets:int=50, # number of equal pieces of [0, 1]
     repeats:int=10, # passes over the data
     batch:int=1024, # samples at a time
 )->OptimalVolatility: # at least as good as the model's own in every bucket
     "The best volatility for a trained model, from the mismatches on the given data."
-    check_batch(x)
+    check_batch(bare(x))
     repeats, batch = check_whole(repeats, 'repeats'), check_whole(batch, 'batch')
     best = OptimalVolatility(model.volatility, buckets, decay=1.)
-    best.velocity, best.score = best.velocity.to(x), best.score.to(x)
+    best.velocity, best.score = best.velocity.to(bare(x)), best.score.to(bare(x))
     for part in (part for _ in range(repeats) for part in x.split(batch)):
+        knowing, part = informed(model, part)
         t = antithetic_time(len(part), part)
-        q = model.path(part).flow(t)
-        best.update(t, *mismatch(model, q, q.sample(), t))
+        q = knowing.path(part).flow(t)
+        best.update(t, *mismatch(knowing, q, q.sample(), t))
     return best

@@ -1,6 +1,8 @@
 """Conditions in training, and views of a model: what goes wrong in silence if it goes wrong."""
 import pytest, torch
+from PIL import Image
 from ndm_nb.conditions import Beside, ConditionalBound, Labels, condition_of, filled, given
+from ndm_nb.core import InputError
 from ndm_nb.data import Labelled, dataset
 from ndm_nb.discrete import sample_ancestral
 from ndm_nb.evaluation import bound_for, evaluate
@@ -11,7 +13,8 @@ from ndm_nb.sampling import sample_ode
 from ndm_nb.schedules import LinearGamma
 from ndm_nb.training import Trainer
 from ndm_nb.unet import UNet
-from ndm_nb.volatility import MarkovVolatility
+from ndm_nb.variance import optimal_variance
+from ndm_nb.volatility import MarkovVolatility, optimal_volatility
 
 digits, noise = dataset('digits', labels=True), torch.randn(4, 1, 8, 8)
 
@@ -82,3 +85,53 @@ def test_a_dropped_label_is_none():
     c = labels.without(torch.tensor([0, 1, 2]), torch.tensor([True, True, False]))
     assert c.tolist() == [-1, -1, 2]
     assert torch.equal(labels(c)[0], labels.embedding.weight[3])
+
+@pytest.mark.parametrize('network', ('mlp', 'unet'))
+@pytest.mark.parametrize('preset', ('ndm', 'ndm_full', 'nfdm', 'nfdm_paper', 'nfdm_flow', 'nfdm_ot'))
+def test_the_forward_process_is_told_the_label(preset, network):
+    "Of pictures it may work on coarse pixels; and it is not told where the predictor alone is."
+    sizes = dict(network=network, width=16, depth=1) | (dict(attention=()) if network == 'unet' else {})
+    def moved(**options):
+        "By how much the path differs between two labels, if no weight is zero."
+        model = build(preset, (1, 8, 8), 17, classes=3, **sizes, **options).double()
+        generator = torch.Generator().manual_seed(0)
+        for p in model.parameters(): p.data += .1*torch.randn(p.shape, generator=generator)
+        t, x = torch.full((2,), .5).double(), digits.test.x[:2].double()
+        eps = torch.zeros_like(x)
+        a, b = (told(model, torch.full((2,), label)).forward_process(x)(t).sample(eps) for label in (0, 2))
+        return (a - b).abs().max().item()
+    assert moved() > 1e-3 and moved(condition='predictor') == 0
+
+def test_closed_forms_are_told_the_label():
+    "The best variance and volatility of a model with labels are not those of one that is told another."
+    model, part = wakened(), digits.train[:200]
+    wrong = Labelled(part.x, (part.c + 1) % 10)
+    def of(data):
+        "Both tables, from the same noise."
+        torch.manual_seed(0)
+        variance = optimal_variance(model, data, 4, repeats=1)
+        return variance.excess, optimal_volatility(model, data, 4, repeats=1).velocity
+    for right, other in zip(of(part), of(wrong)): assert right.isfinite().all() and (right != other).any()
+    for right, again in zip(of(part), of(part)): assert torch.equal(right, again)
+
+def test_a_folder_of_class_folders_is_its_labels(tmp_path):
+    "With and without a split that somebody made; what is loose, or unknown in training, is an error."
+    def draw(folder, n):
+        (tmp_path/folder).mkdir(parents=True)
+        for i in range(n): Image.new('L', (8, 8), 20*i).save(tmp_path/folder/f'{i}.png')
+    for part, n in dict(train=12, test=4).items():
+        for name in ('dog', 'cat'): draw(f'pets/{part}/{name}', n)
+    data = f'folder:{tmp_path}/pets'
+    splits = dataset(data, size=8, labels=True)
+    assert splits.classes == ('cat', 'dog')
+    assert [p.c.bincount(minlength=2).sum().item() for p in splits[:3]] == [22, 2, 8]
+    assert splits.test.c.tolist() == [0]*4 + [1]*4 and torch.equal(splits.test.x, dataset(data, size=8).test)
+    draw('pets/test/fox', 2)
+    with pytest.raises(InputError, match="class 'fox' that the training part has not; expected cat, dog"):
+        dataset(data, size=8, labels=True)
+    one = dataset(f'folder:{tmp_path}/pets/train', size=8, labels=True)
+    assert one.classes == ('cat', 'dog') and torch.cat([p.c for p in one[:3]]).sum() == 12
+    Image.new('L', (8, 8)).save(tmp_path/'pets/train/loose.png')
+    with pytest.raises(InputError, match='loose.png lies in no folder of its class'):
+        dataset(f'folder:{tmp_path}/pets/train', size=8, labels=True)
+    assert dataset(f'folder:{tmp_path}/pets/train', size=8).train.shape[0] > 0

@@ -1,7 +1,7 @@
 """What the experiments with images share: options, training runs and their samples, judges, pictures."""
 import os
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
@@ -54,8 +54,8 @@ def sampled(name, out, device, n, steps, solver, seed):
     return sample_many(model, config, n if source is None else len(source), steps, solver, 250, seed, source)
 
 @cache
-def reader(data_root, device):
-    "A small network, trained for one pass over MNIST, and the share of test images that it reads correctly."
+def reader(data_root, device, passes=1):
+    "A small network, trained for some passes over MNIST, and the share of test images that it reads."
     data_root, device = data_root or os.environ.get('NDM_DATA'), parse_device(device)
     train, _, test, *_ = dataset('mnist', data_root)
     labels, right = MNIST(data_root, train=True).targets[:len(train)], MNIST(data_root, train=False).targets
@@ -64,7 +64,7 @@ def reader(data_root, device):
                         nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(),
                         nn.Linear(64, 10)).to(device)
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
-    for index in torch.randperm(len(train)).split(100):
+    for index in chain(*(torch.randperm(len(train)).split(100) for _ in range(passes))):
         loss = nn.functional.cross_entropy(net(as_float(train[index]).to(device)), labels[index].to(device))
         optimiser.zero_grad()
         loss.backward()

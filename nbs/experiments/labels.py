@@ -1,79 +1,106 @@
 """Does it pay to tell the forward process the label, too? And do samples show the label they were asked for?
 
-    python nbs/experiments/labels.py           # digits: twenty minutes of one CPU core
-    python nbs/experiments/labels.py --show    # the table from the committed results
+    python nbs/experiments/labels.py            # digits: a quarter of an hour of one CPU core
+    python nbs/experiments/labels.py --data mnist --seeds 1 --models "not told" told     # an hour each
+    python nbs/experiments/labels.py --show     # the table from the committed results
 
-An NDM of ten steps on the digits, told nothing; told the label in predictor and F; in the predictor alone,
-with an F that is wider, so that it has as many parameters. A support vector machine that has learned from
-the real training images reads the samples. Their Fréchet distance is that of the features of the small
-classifier of equal_compute.py, from held-out images: of all samples together, and the mean over the labels of
-that of the samples of one label from the images of that label, of which there are about fifty.
+An NDM of ten steps, told nothing; told the label in predictor and F; in the predictor alone, with an F that
+is wider, so that it has as many parameters. A classifier that has learned from the real training images reads
+the samples: of the digits a support vector machine, of MNIST the small network of images.py. The samples'
+Fréchet distance from held-out images is that of the features of a small network that reads digits
+(equal_compute.py, images.py): of all samples together, and the mean over the labels of that of the samples of
+one label from the images of that label; samples that were asked for nothing count for the label that is read.
+NDM_DATA is the folder in which MNIST lies (or --data_root).
 """
 from functools import cache
+from typing import NamedTuple
 import torch
-from ndm_nb.conditions import ConditionalBound, given, label_bounds
-from ndm_nb.data import dataset
+from torch import nn
+from ndm_nb.conditions import given, label_bounds
+from ndm_nb.data import as_float, dataset
 from ndm_nb.discrete import DiscreteBound, sample_ancestral
-from ndm_nb.evaluation import evaluate
-from ndm_nb.presets import build
-from ndm_nb.training import Trainer
-from equal_compute import reader
-from harness import Experiment, origin, parameters
-from images import Judge
+import equal_compute
+from harness import Experiment, origin
+from images import Judge, load, options, read, reader, train
 
-models = {'not told': {}, 'told': dict(classes=10),
-          'told, the predictor alone': dict(classes=10, condition='predictor', transform_width=287)}
+class Suite(NamedTuple):
+    "A data set, and what is measured with it."
+    iterations:int # of each run, unless others are asked for
+    as_many:int # the width of F with which the predictor alone is told
+    samples:int # for each guidance
+    classified:int # test images
+    repeats:int # of their bounds for each label
+
+suites = dict(digits=Suite(2500, 287, 2000, 300, 20), mnist=Suite(10_040, 8, 1000, 500, 4))
+models = {'not told': lambda suite: {}, 'told': lambda suite: dict(conditional=True),
+          'told, the predictor alone': lambda suite: dict(conditional=True, condition='predictor',
+                                                          transform_width=suite.as_many)}
 guidances = 0., 1., 2.
-labels = Experiment('labels', key=('model', 'seed'))
+labels = Experiment('labels_{data}', key=('model', 'seed'))
 
 @labels.override
-def settings(iterations): return dict(iterations=iterations)
+def settings(data, iterations): return dict(iterations=iterations or suites[data].iterations)
 
 @cache
-def svm():
+def splits_of(data, data_root): return dataset(data, data_root or None, labels=True)
+
+@cache
+def classifier(data, data_root):
+    "A function from images to the labels that are read; and a network whose features are compared."
+    if data == 'mnist':
+        better = reader(data_root, 'cpu', passes=5)[0]
+        return lambda x: read(better, x), reader(data_root, 'cpu')[0][:-1]
     from sklearn.svm import SVC
-    train = dataset('digits', labels=True).train
-    return SVC(C=10).fit(train.x.flatten(1), train.c)
+    real = splits_of(data, data_root).train
+    svm = SVC(C=10).fit(real.x.flatten(1), real.c)
+    features = nn.Sequential(nn.Flatten(), *equal_compute.reader()[0])
+    return lambda x: torch.from_numpy(svm.predict(x.flatten(1))), features
 
 @cache
-def held():
-    "The images that nothing was trained on, their labels, and the network whose features are compared."
-    _, valid, test, *_ = dataset('digits', labels=True)
-    net = torch.nn.Sequential(torch.nn.Flatten(), *reader()[0])
-    return torch.cat([valid.x, test.x]), torch.cat([valid.c, test.c]), net
+def held(data, data_root):
+    "The images that nothing was trained on, and their labels."
+    _, valid, test, *_ = splits_of(data, data_root)
+    parts = (valid, test) if data == 'digits' else (test,)          # of MNIST the test part has enough
+    return as_float(torch.cat([part.x for part in parts])), torch.cat([part.c for part in parts])
 
 @labels.fact
-def accuracy():
+def accuracy(data, data_root):
     "The share of the test images that the machine reads correctly."
-    test = dataset('digits', labels=True).test
-    return svm().score(test.x.flatten(1), test.c)
+    test = splits_of(data, data_root).test
+    return (classifier(data, data_root)[0](as_float(test.x)) == test.c).double().mean().item()
 
-def of_samples(x, c):
-    "What is measured of samples, and of the labels that they were to show."
-    real, digits, net = held()
+def of_samples(data, data_root, x, c=None):
+    "What is measured of samples, and of the labels that they were to show; without any, those that are read."
+    (real, digits), (read_label, net) = held(data, data_root), classifier(data, data_root)
+    seen = read_label(x)
     found = dict(distance=Judge(net, real).distance(x))
-    if c is None: return found
-    right = torch.from_numpy(svm().predict(x.flatten(1))) == c
-    each = [Judge(net, real[digits == label]).distance(x[c == label]) for label in range(10)]
-    return found | dict(right=right.double().mean().item(), distance_of_label=sum(each)/len(each))
+    if c is not None: found |= dict(right=(seen == c).double().mean().item())
+    own = seen if c is None else c
+    each = [Judge(net, real[digits == label]).distance(x[own == label]) for label in range(10)]
+    return found | dict(distance_of_label=sum(each)/len(each))
 
 @labels.measure
-def run(model, seed, iterations):
+def run(data, model, seed, iterations, data_root, out, device, job):
     "Train one model; its bound, and its samples with each guidance."
-    told = 'classes' in models[model]
-    splits = dataset('digits', labels=told)
-    torch.manual_seed(seed)
-    net = build('ndm', splits.event, splits.levels, predictor='noise', variance='pixel', **models[model])
-    bound = ConditionalBound(DiscreteBound(10)) if told else DiscreteBound(10)
-    trainer = Trainer(net, bound, splits.train, splits.valid, seed=seed, iterations=iterations)
-    trainer.fit(progress=False)
-    figures = evaluate(net, bound, splits.test) | dict(valid=trainer.best, parameters=parameters(net))
+    suite = suites[data]
+    name = f'labels-{data}-{model.replace(", ", "-").replace(" ", "-")}-seed{seed}'
+    figures = train('ndm', name, job, data=data, T=10, iterations=iterations or suite.iterations,
+                    **models[model](suite))
+    net = load(name, out, device)[0]
     torch.manual_seed(1000 + seed)
-    noise, c = torch.randn(2000, *splits.event), torch.arange(2000) % 10
-    if not told: return figures | dict(samples={'0': of_samples(sample_ancestral(net, noise, 10), None)})
-    found = label_bounds(net, DiscreteBound(10), splits.test.x, repeats=20).argmin(1)
-    samples = {f'{w:g}': of_samples(sample_ancestral(given(net, c, w), noise, 10), c) for w in guidances}
-    return figures | dict(samples=samples, classified=(found == splits.test.c).double().mean().item())
+    noise, c = torch.randn(suite.samples, *net.config['event']), torch.arange(suite.samples) % 10
+    def measured(told=lambda part: net, c=None):
+        "In parts, for the memory."
+        parts = torch.arange(suite.samples).split(250)
+        x = torch.cat([sample_ancestral(told(part), noise[part], 10) for part in parts])
+        return of_samples(data, data_root, x, c)
+    if 'conditional' not in models[model](suite): return figures | dict(samples={'0': measured()})
+    test = splits_of(data, data_root).test[:suite.classified]
+    bounds = [label_bounds(net, DiscreteBound(10), as_float(part.x), repeats=suite.repeats)
+              for part in test.split(100)]
+    samples = {f'{w:g}': measured(lambda part: given(net, c[part], w), c) for w in guidances}
+    right = torch.cat(bounds).argmin(1) == test.c
+    return figures | dict(samples=samples, classified=right.double().mean().item())
 
 @labels.table
 def table(record):
@@ -83,9 +110,8 @@ def table(record):
             first = w == '0'
             row = {'model': model, 'bound, bits/dim': runs.pm('total') if first else '', 'guidance': w}
             of = type(runs)(r['samples'][w] for r in runs)
-            if 'right' in of[0]: row |= {'read as asked, %': of.pm('right', '.1f', 100)}
-            row |= {'distance': of.pm('distance', '.1f')}
-            if 'right' in of[0]: row |= {'of one label': of.pm('distance_of_label', '.1f')}
+            row |= {'read as asked, %': of.pm('right', '.1f', 100) if 'right' in of[0] else '',
+                    'distance': of.pm('distance', '.1f'), 'of one label': of.pm('distance_of_label', '.1f')}
             if first and 'classified' in runs[0]: row |= {'classified, %': runs.pm('classified', '.1f', 100)}
             if first: row |= {'parameters': f"{runs.mean('parameters'):,.0f}", 'seeds': len(runs)}
             yield row
@@ -96,4 +122,6 @@ def report(record):
     yield f"{origin(record)}; of the real test images {record['accuracy']:.1%} are read correctly"
     yield table(record)
 
-if __name__ == '__main__': labels.main(models=tuple(models), seeds=(0, 1, 2), iterations=2500, processes=1)
+if __name__ == '__main__':
+    shared = {name: value for name, value in options.items() if name != 'seed'}
+    labels.main(data=suites, models=tuple(models), seeds=(0, 1, 2), iterations=0, processes=1, **shared)
