@@ -286,14 +286,16 @@ def log_prob_bridge(
     model:NeuralDiffusion, # a bridge, in any mode
     x0:Tensor, # the targets, shape `(B, *event)`
     x1:Tensor, # the sources, of the same shape
-    **options, # for `log_prob_ode`: `probes`, `solver`, `steps`, `create_graph`, ...
+    solver:str='dopri5', # as for `log_prob_ode`
+    grid:str='sine', # of a solver with fixed steps, see `time_grid`
+    **options, # for `log_prob_ode`: `probes`, `steps`, `rtol`, `atol`, `create_graph`, ...
 )->Tensor: # nats, shape `(B,)`
     r"$\log p(x_0\mid x_1)$ under the ODE model."
     check_batch(x1, 'x1', check_batch(x0, 'x0').shape[1:])
     if len(x0) != len(x1):
         raise InputError(f'{len(x0)} targets x0 and {len(x1)} sources x1; expected one source for each')
     prior = bridge_prior(model.forward_process.schedule, x1).log_prob
-    return log_prob_ode(told(model, x1), x0, prior=prior, **options)
+    return log_prob_ode(told(model, x1), x0, prior=prior, solver=solver, grid=grid, **options)
 
 # %% ../nbs/20_bridges.ipynb #b622244f
 def _check_cost(cost, z, t):

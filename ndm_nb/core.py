@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['expand', 'sum_event', 't_jvp', 'written_out', 'may_fuse', 'may_go_backward', 't_flow', 'remembering', 'remembered',
            'InputError', 'check_batch', 'check_like', 'check_time', 'check_whole', 'as_number', 'choose', 'check_type',
-           'unknown_name', 'Options', 'shard', 'shard_rows', 'randn_rows', 'gather_rows', 'antithetic_time', 'bucket',
-           'evaluating', 'frozen', 'repeatable', 'Stateful']
+           'unknown_name', 'Options', 'shard', 'shard_rows', 'randn_rows', 'gather_rows', 'whole_batch', 'learn_rows',
+           'antithetic_time', 'bucket', 'evaluating', 'frozen', 'repeatable', 'Stateful']
 
 # %% ../nbs/00_core.ipynb #4aebe9a3
 import difflib, math, threading
@@ -328,6 +328,28 @@ def gather_rows(
     gather = _part[2]
     if gather is None: return tensors
     return tuple(gather(v).unflatten(0, (-1, len(v))).transpose(0, 1).flatten(0, 1) for v in tensors)
+
+_waiting = None           # what is to be learned from the parts of a batch so far; None: at once
+
+@contextmanager
+def whole_batch():
+    "Inside, what `learn_rows` is given waits for the other parts of the batch, and is learned at the end."
+    global _waiting
+    before, _waiting = _waiting, {}
+    try:
+        yield
+        for learn, parts in _waiting.items(): learn(*map(torch.cat, zip(*parts)))
+    finally: _waiting = before
+
+@torch.compiler.disable
+def learn_rows(
+    learn, # a function of the rows of a whole batch, which does not depend on their order
+    *tensors, # of this part, `(B, ...)` each
+):
+    "Learn once from the whole batch: from the rows of all processes, and inside `whole_batch` of all parts."
+    rows = gather_rows(*tensors)
+    if _waiting is None: learn(*rows)
+    else: _waiting.setdefault(learn, []).append(rows)
 
 # %% ../nbs/00_core.ipynb #162cb8f9
 def antithetic_time(

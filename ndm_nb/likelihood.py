@@ -75,6 +75,7 @@ def log_prob_ode(
     probes:int|None=None, # for each sample; 0: the exact divergence; by default 0 up to 8 dimensions, else 1
     solver:str='rk4', # one of torchdiffeq: 'midpoint', 'rk4' (fixed steps), 'bosh3', 'dopri5' (adaptive), ...
     steps:int=50, # number of steps of a solver with fixed steps
+    grid:str='uniform', # of these steps, see `time_grid`
     rtol:float=1e-5, # relative tolerance of an adaptive solver
     atol:float=1e-5, # absolute tolerance of an adaptive solver
     kind:str='rademacher', # of the probes: 'rademacher' or 'gaussian'
@@ -87,7 +88,8 @@ def log_prob_ode(
     Derived in this notebook. Raises `InputError` if the solver gives up or diverges."""
     _check_solver(solver, rtol, atol)
     y = model.standardised(check_batch(x))
-    times, v = time_grid(steps, like=y).flip(0), draw_probes(y, probes, kind, generator)
+    times = time_grid(steps, grid, model.forward_process.schedule, y).flip(0)
+    v = draw_probes(y, probes, kind, generator)
 
     def motion(t, state):
         "The rates of change of z and of the integral of the divergence."
@@ -102,7 +104,7 @@ def log_prob_ode(
     bad = int((~result.isfinite()).sum())
     if bad:
         raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples '
-                         f'(solver={solver!r}, steps={steps}, rtol={rtol}, atol={atol}); try more steps, '
+                         f'(solver={solver!r}, steps={steps}, grid={grid!r}, rtol={rtol}, atol={atol}); try more steps, '
                          'an adaptive solver, or float64, and check that the drift of the model is finite')
     return result
 

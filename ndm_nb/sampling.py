@@ -115,7 +115,7 @@ def solve(
     "Solve an ODE by torchdiffeq. Raises `InputError` if the solver is not known, or gives up."
     from torchdiffeq import odeint
     adaptive = choose(solver, library_solvers(), 'solver')
-    if adaptive: options = dict(step_t=times[-1:], max_num_steps=10_000)
+    if adaptive: options = dict(step_t=times[-1:], max_num_steps=10_000, norm=_worst)
     else: options = dict(grid_constructor=lambda f, y, t: times)
     at = times if everywhere else times[[0, -1]]
     try: return odeint(f, begin, at, method=solver, rtol=rtol, atol=atol, options=options)
@@ -145,6 +145,11 @@ def _drift(model, volatility=None):
         t = t.to(z).nan_to_num(1.).clamp(0, 1).repeat(len(z))
         return generative_drift(model, z, t, volatility(t) if volatility else None)
     return drift
+
+def _worst(state):
+    "The error of the worst sample: of each of its parts, the root of the mean square."
+    parts = state if isinstance(state, tuple) else (state,)
+    return max(part.reshape(len(part), -1).pow(2).mean(1).max() for part in parts).sqrt()
 
 # %% ../nbs/15_sampling.ipynb #dp150002
 def _path_walk(model, z, times, solver, callback, trajectory):

@@ -10,7 +10,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 from .core import InputError, Stateful, antithetic_time, as_number, bucket
-from .core import check_whole, gather_rows, shard_rows
+from .core import check_whole, learn_rows, shard_rows
 
 # %% ../nbs/09_times.ipynb #t1000007
 class EvenTimes(Stateful):
@@ -124,7 +124,9 @@ class ImportanceTime(BucketTime):
         value:Tensor, # the integrand there, nats, shape `(B,)`
     ):
         "Take a batch into the statistics."
-        t, value = gather_rows(t, value.detach())
+        learn_rows(self._learn, t, value.detach())
+
+    def _learn(self, t, value):
         k, value = bucket(t, self.buckets).cpu(), value.float().cpu()
         self.square.mul_(self.decay).index_add_(0, k, value**2)
         self.count.mul_(self.decay).index_add_(0, k, torch.ones_like(value))
@@ -153,7 +155,9 @@ class LearnedTime(BucketTime):
         value:Tensor, # the integrand there, nats, shape `(B,)`
     ):
         "One step of gradient descent on the variance."
-        t, value = gather_rows(t, value.detach())
+        learn_rows(self._learn, t, value.detach())
+
+    def _learn(self, t, value):
         k = bucket(t, self.buckets).cpu()
         square = (value/self.density(t)).float().cpu()**2
         if not square.any(): return

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, IterableDataset
 from .checkpoints import checkpoint_files, load_state, save_checkpoint
 from .core import InputError, Options, check_batch, check_type, check_whole, choose, expand, shard
-from .core import remembering, repeatable, unknown_name
+from .core import remembering, repeatable, unknown_name, whole_batch
 from .conditions import ConditionalBound, condition_of
 from .data import Labelled, as_float, bare
 from .evaluation import as_input, bound_terms, check_data, evaluate
@@ -459,7 +459,7 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
     rate, momentum = learning_rate(self.progress, o.schedule, o.warmup)
     for group in self.optimiser.param_groups: group.update(lr=rate*group['peak'], betas=(momentum, .999))
     self.optimiser.zero_grad(set_to_none=True)
-    terms = [self._part(i) for i in range(o.accumulate)]
+    with whole_batch(): terms = [self._part(i) for i in range(o.accumulate)]
     terms, loss = self._shared({name: sum(part[name] for part in terms) for name in terms[0]})
     if not math.isfinite(loss):
         bad = [name for name, value in terms.items() if not math.isfinite(value)]

@@ -11,7 +11,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .core import InputError, as_number, check_batch, check_like, check_type, check_whole
-from .core import expand, gather_rows
+from .core import expand, learn_rows
 from .data import bare, informed
 from .discrete import discrete_bound
 from .model import NeuralDiffusion, ReverseVariance
@@ -90,7 +90,10 @@ def update(self:OptimalVariance,
     excess = torch.expm1(2*(q.log_std - log_std)) + ((q.mean - p.mean)*torch.exp(-log_std))**2
     excess = excess/expand(gaussian_excess(self.schedule, s, t), excess)
     if self.excess.ndim == 1: excess = excess.flatten(1).mean(1)
-    t, excess = gather_rows(t, excess)
+    learn_rows(self._learn, t, excess)
+
+@patch
+def _learn(self:OptimalVariance, t, excess):
     rows = len(self.weight)
     k = (t*rows).round().long().clamp(1, rows) - 1
     n = torch.bincount(k, minlength=rows).to(self.weight.dtype)

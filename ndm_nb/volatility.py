@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import InputError, antithetic_time, as_number, bucket
-from .core import check_batch, check_whole, gather_rows, sum_event
+from .core import check_batch, check_whole, learn_rows, sum_event
 from .continuous import mismatch
 from .data import bare, informed
 from .model import NeuralDiffusion, Volatility
@@ -114,13 +114,15 @@ class OptimalVolatility(Volatility):
         score:Tensor, # $\Delta\nabla_z\log q$, shape `(B, *event)`
     ):
         "Take a batch into the statistics. Raises `InputError` if the base is not positive."
-        t, velocity, score = gather_rows(t, velocity, score)
-        k, b = bucket(t, len(self.score)), self.base(t)
+        b = self.base(t)
         if not (b > 0).all():
             raise InputError(f'the base {type(self.base).__name__} of OptimalVolatility '
                              'is not positive everywhere; expected g > 0')
-        sums = (self.velocity, sum_event(velocity**2)/b**2), (self.score, sum_event(score**2)*b**2)
-        for total, new in sums:
+        learn_rows(self._learn, t, sum_event(velocity**2)/b**2, sum_event(score**2)*b**2)
+
+    def _learn(self, t, velocity, score):
+        k = bucket(t, len(self.score))
+        for total, new in ((self.velocity, velocity), (self.score, score)):
             total.mul_(self.decay).index_add_(0, k, new.to(total.dtype))
 
 # %% ../nbs/14_volatility.ipynb #ec9d82b3
