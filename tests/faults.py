@@ -28,12 +28,14 @@ class Fault(NamedTuple):
 
 faults = [Fault(module, *row) for module, rows in table.items() for row in rows]
 
+ignored = shutil.ignore_patterns('__pycache__', 'runs')
+
 @contextmanager
 def copied():
     "A copy of what tests need."
     with tempfile.TemporaryDirectory() as folder:
         for name in ('ndm_nb', 'nbs', 'tests', 'docs'):
-            shutil.copytree(root/name, f'{folder}/{name}', ignore=shutil.ignore_patterns('__pycache__', 'runs'))
+            shutil.copytree(root/name, f'{folder}/{name}', ignore=ignored)
         for name in ('pytest.ini', 'settings.ini', 'README.md'): shutil.copy(root/name, folder)
         yield Path(folder)
 
@@ -41,10 +43,11 @@ def passes(copy, test):
     "Does a test pass in a copy? What it printed, too."
     node = f'tests/{test}' if '::' in test else f'tests/test_notebooks.py::test_notebook[{test}]'
     env = os.environ | dict(PYTHONPATH=str(copy), OMP_NUM_THREADS='1', PYTHONDONTWRITEBYTECODE='1')
-    done = subprocess.run([sys.executable, *'-m pytest -q -x -n 0 -p no:cacheprovider'.split(), node], cwd=copy,
-                          env=env, capture_output=True, text=True)
-    if done.returncode not in (0, 1): raise ValueError(f'{test} could not be run:\n{done.stdout}{done.stderr}')
-    return done.returncode == 0, done.stdout
+    command = [sys.executable, *'-m pytest -q -x -n 0 -p no:cacheprovider'.split(), node]
+    done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    if done.returncode not in (0, 1): raise ValueError(f'{test} could not be run:\n{said}')
+    return done.returncode == 0, said
 
 def planted(fault, copy):
     "The module with the fault in it. Raises `ValueError` for a text that is not there once."
@@ -63,7 +66,8 @@ def survives(fault):
         return passes(copy, fault.test)[0], time.time() - start
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument('modules', nargs='*', metavar='MODULE', help='by default all')
     parser.add_argument('--list', action='store_true', help='only print the table')
     parser.add_argument('--sound', action='store_true', help='plant nothing; the tests should pass')
@@ -86,7 +90,8 @@ def main():
             if alone: alive.append(fault)
             else: caught[fault.module] += 1
             seconds[fault.test] = max(seconds[fault.test], took)
-            print(f'{"SURVIVES" if alone else "caught":8} {took:6.1f} s  {fault.module}: {fault.what}', flush=True)
+            word = 'SURVIVES' if alone else 'caught'
+            print(f'{word:8} {took:6.1f} s  {fault.module}: {fault.what}', flush=True)
     print('\n| module | planted | caught |\n|---|---|---|')
     for module, n in Counter(fault.module for fault in chosen).items():
         print(f'| {module} | {n} | {caught[module]} |')

@@ -22,8 +22,8 @@ m, s = torch.tensor([.7]).double(), torch.tensor([.4]).double()
 def oracle(base, gamma, dtype):
     "The exact predictor of Gaussian data on a preset's base."
     schedule = bases[base].schedule(*gamma)
-    return NeuralDiffusion(LinearForward(schedule), GaussianOracle(m, s, schedule), MarkovVolatility(schedule),
-                           GaussianDecoder(schedule)).to(dtype)
+    parts = LinearForward(schedule), GaussianOracle(m, s, schedule), MarkovVolatility(schedule)
+    return NeuralDiffusion(*parts, GaussianDecoder(schedule)).to(dtype)
 
 def of_ode(model):
     "What the ODE of the oracle makes of N(0, I)."
@@ -76,7 +76,7 @@ def agrees(values, want, most):
 @pytest.mark.parametrize('gamma', ends)
 @pytest.mark.parametrize('base', generating)
 def test_continuous_bound(base, gamma, times, dtype):
-    "Of the exact predictor it is the entropy, however the times are drawn; also after they have been learned."
+    "Of the exact predictor it is the entropy, however times are drawn; also after they have been learned."
     model, x, sampler = oracle(base, gamma, dtype), data(4000, dtype), time_samplers[times]()
     with torch.no_grad():
         for _ in range(4): total = continuous_bound(model.train(), x, sampler=sampler).total
@@ -122,9 +122,9 @@ def test_likelihood_of_a_bridge(gamma, dtype):
     torch.manual_seed(0)
     built = build('brownian_bridge', (1,), gamma=gamma, width=8, depth=1).to(dtype)
     schedule = built.forward_process.schedule
-    model = NeuralDiffusion(built.forward_process, Target(schedule), None, GaussianDecoder(schedule)).to(dtype)
+    model = NeuralDiffusion(built.forward_process, Target(schedule), None, GaussianDecoder(schedule))
     q = torch.distributions.Normal(m, (s**2 + math.exp(gamma[0])).sqrt())
     x0, x1 = q.sample((32,)), torch.randn(32, 1).double()
-    found = log_prob_bridge(model, x0.to(dtype), x1.to(dtype)).double()
+    found = log_prob_bridge(model.to(dtype), x0.to(dtype), x1.to(dtype)).double()
     most = 5e-3 if dtype == torch.float64 else .02             # the ends are narrow: it is rounding
     assert (found - q.log_prob(x0).sum(1)).abs().max() < most
