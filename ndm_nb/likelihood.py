@@ -104,8 +104,9 @@ def log_prob_ode(
     bad = int((~result.isfinite()).sum())
     if bad:
         raise InputError(f'the log-probability is not finite for {bad} of {len(x)} samples '
-                         f'(solver={solver!r}, steps={steps}, grid={grid!r}, rtol={rtol}, atol={atol}); try more steps, '
-                         'an adaptive solver, or float64, and check that the drift of the model is finite')
+                         f'(solver={solver!r}, steps={steps}, grid={grid!r}, rtol={rtol}, atol={atol}); try '
+                         'more steps, an adaptive solver, or float64, and check that the drift of the model '
+                         'is finite')
     return result
 
 # %% ../nbs/16_likelihood.ipynb #2e2b23f6

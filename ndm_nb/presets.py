@@ -57,7 +57,8 @@ def _mlp(event, outputs=None, time=True, *, width, depth, condition=None):
 
 def _unet(event, outputs=None, time=True, *, width, depth, coarse=1, multipliers=(1, 2, 2), **options):
     "With coarse pixels there is no full resolution, no feature of single grey levels, and no attention."
-    if coarse > 1: multipliers, options = multipliers[1:] or multipliers, options | dict(fourier=(), attention=())
+    if coarse > 1:
+        multipliers, options = multipliers[1:] or multipliers, options | dict(fourier=(), attention=())
     return UNet(event, outputs, width, multipliers, depth, time=time, coarse=coarse, **options)
 
 networks = dict(

@@ -64,7 +64,7 @@ class DataOptions(Options):
     column:str|None=None # of an hf: data set, if it has several that could be meant
     stream:bool=False # read an hf: data set from the network as it comes?
     binary:bool=False # black and white, with grey levels as probabilities?
-    conditional:bool=False # tell the model the class of each sample? For digits, mnist, ..., folders of class folders
+    conditional:bool=False # tell the model the class of each sample? For digits, mnist, ..., class folders
     standardise:bool|None=None # give the model units, fitted to the data? By default for tables and arrays
     edition:str|None=None # of imagenet32 and imagenet64: npz or png; by default the one that is there
     valid:int|None=None # use at most so many samples for validation

@@ -1,12 +1,12 @@
 """Conditions in training, and views of a model: what goes wrong in silence if it goes wrong."""
 import pytest, torch
 from PIL import Image
-from ndm_nb.conditions import Beside, ConditionalBound, Labels, condition_of, filled, given
+from ndm_nb.conditions import Beside, ConditionalBound, Labels, condition_of, filled, given, label_bounds
 from ndm_nb.core import InputError
 from ndm_nb.data import Labelled, dataset
-from ndm_nb.discrete import sample_ancestral
+from ndm_nb.discrete import DiscreteBound, sample_ancestral
 from ndm_nb.evaluation import bound_for, evaluate
-from ndm_nb.model import CategoricalDecoder, NeuralDiffusion, VelocityPredictor, told
+from ndm_nb.model import Bound, BoundEstimator, CategoricalDecoder, NeuralDiffusion, VelocityPredictor, told
 from ndm_nb.paths import LinearForward
 from ndm_nb.presets import BuiltModel, build
 from ndm_nb.sampling import sample_ode
@@ -135,3 +135,31 @@ def test_a_folder_of_class_folders_is_its_labels(tmp_path):
     with pytest.raises(InputError, match='loose.png lies in no folder of its class'):
         dataset(f'folder:{tmp_path}/pets/train', size=8, labels=True)
     assert dataset(f'folder:{tmp_path}/pets/train', size=8).train.shape[0] > 0
+
+class Seen(BoundEstimator):
+    "A bound that only looks at what the model was told, and at the next random numbers."
+    def __init__(self): self.labels, self.numbers = [], []
+    def __call__(self, model, x):
+        self.labels.append(model.predictor.net.c)
+        self.numbers.append(torch.rand(1).item())
+        value = torch.full((len(x),), self.numbers[-1])
+        return Bound(value, value, value, 64)
+
+def test_as_many_are_dropped_as_were_asked_for():
+    seen, model = Seen(), wakened().train()
+    for _ in range(20): ConditionalBound(seen, .2)(model, digits.train[:100])
+    assert .17 < (torch.cat(seen.labels) < 0).double().mean() < .23
+
+def test_labels_are_compared_with_the_same_noise():
+    seen = Seen()
+    found = label_bounds(wakened(), seen, digits.test.x[:5], repeats=3)
+    assert [c.tolist() for c in seen.labels[::3]] == [[label]*5 for label in range(10)]
+    assert seen.numbers == seen.numbers[:3]*10 and len({*seen.numbers[:3]}) == 3
+    assert torch.allclose(found, torch.tensor(3*sum(seen.numbers[:3])/3).expand(5, 10))
+
+def test_nothing_is_dropped_in_evaluation():
+    model, bound, part = wakened(), DiscreteBound(10), digits.test[:50]
+    torch.manual_seed(0)
+    found = ConditionalBound(bound, .9)(model, part).total
+    torch.manual_seed(0)
+    assert torch.equal(found, bound(given(model, part.c), part.x).total)

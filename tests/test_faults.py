@@ -8,7 +8,9 @@ sample = Random(date.today().toordinal()).sample(faults, min(10, len(faults)))
 
 @pytest.mark.parametrize('fault', sample, ids=[f'{fault.module}: {fault.what}' for fault in sample])
 def test_a_fault_is_caught(fault):
-    assert not survives(fault)[0], f'{fault.old!r} for {fault.new!r} survives {fault.test}'
+    alone, _ = survives(fault)
+    if alone is None: pytest.skip(f'{fault.test} was skipped')
+    assert not alone, f'{fault.old!r} for {fault.new!r} survives {fault.test}'
 
 def test_faults_are_told_apart():
     assert len({(fault.module, fault.what) for fault in faults}) == len(faults)

@@ -3,14 +3,14 @@
 The chapters test them where they are easy to see; here they are tested where they are used."""
 import math
 import pytest, torch
-from ndm_nb.bridges import log_prob_bridge
+from ndm_nb.bridges import log_prob_bridge, sample_bridge
 from ndm_nb.continuous import continuous_bound
-from ndm_nb.discrete import discrete_bound
+from ndm_nb.discrete import discrete_bound, sample_ancestral
 from ndm_nb.likelihood import log_prob_ode
 from ndm_nb.model import GaussianDecoder, GaussianOracle, NeuralDiffusion, ReverseVariance
 from ndm_nb.paths import LinearForward
 from ndm_nb.presets import bases, build, settings
-from ndm_nb.sampling import sample_ode
+from ndm_nb.sampling import sample_ode, sample_sde
 from ndm_nb.times import time_samplers
 from ndm_nb.volatility import MarkovVolatility
 
@@ -128,3 +128,30 @@ def test_likelihood_of_a_bridge(gamma, dtype):
     found = log_prob_bridge(model.to(dtype), x0.to(dtype), x1.to(dtype)).double()
     most = 5e-3 if dtype == torch.float64 else .02             # the ends are narrow: it is rounding
     assert (found - q.log_prob(x0).sum(1)).abs().max() < most
+
+def spread(x, mean, std):
+    "By how much mean and standard deviation of samples are off, in standard deviations."
+    return max((x.mean() - mean).abs().item(), (x.std() - std).abs().item())/std.item()
+
+@pytest.mark.parametrize('solver', ('euler_maruyama', 'stochastic_heun', 'dopri5'))
+@pytest.mark.parametrize('gamma', ends)
+def test_samples_of_a_bridge(gamma, solver):
+    "By default, from one source: all of the target, with the noise that the presets leave at its end."
+    torch.manual_seed(0)
+    built = build('brownian_bridge', (1,), gamma=gamma, width=8, depth=1)
+    schedule = built.forward_process.schedule
+    parts = built.forward_process, Target(schedule), built.volatility, GaussianDecoder(schedule)
+    model = NeuralDiffusion(*parts)
+    x = sample_bridge(model, torch.full((4000, 1), 2.), solver=solver)
+    assert spread(x, m, (s**2 + schedule.delta**2).sqrt()) < .08
+
+@pytest.mark.parametrize('solver', ('euler_maruyama', 'stochastic_heun'))
+@pytest.mark.parametrize('gamma', ends)
+@pytest.mark.parametrize('base', [name for name in generating if name != 'ot_half'])     # ends elsewhere
+def test_samples_with_noise(base, gamma, solver):
+    "Solvers of the SDE with the volatility of the base, and ancestral steps, have the spread of the data."
+    torch.manual_seed(0)
+    model, noise = oracle(base, gamma, torch.float32), torch.randn(4000, 1)
+    model.volatility = bases[base].volatility(model.forward_process.schedule)
+    for x in (sample_sde(model, noise, 200, solver), sample_ancestral(model, noise, 200)):
+        assert spread(x, m, s[0]) < .08
