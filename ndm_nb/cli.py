@@ -130,7 +130,7 @@ class SampleOptions(Options):
     solver:str|None=None # ancestral, of an ODE (heun, dopri5, ...) or of an SDE; by default as trained
     grid:Literal[grids]|None=None # where a solver puts its steps; by default uniform, for a bridge sine
     eta:float|None=None # share of DDPM's noise in ancestral steps, from 0 (deterministic) to 1 (by default)
-    label:str|None=None # of a conditional model: a class by name or number; by default all, one after another
+    label:str|None=None # of a conditional model: a class by name or number, or none; by default all in turns
     guidance:float=0. # of a conditional model: how far to lead samples towards their class; 0: not at all
     source:str|None=None # or --from, for a bridge: a folder of images; by default test samples of its source
     trajectories:bool=False # draw the paths as well? For points in the plane

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from .bridges import BridgeBound, pair_splits, pairings, path_cost, sample_bridge
-from .conditions import ConditionalBound, given
+from .conditions import ConditionalBound, condition_of, given
 from .core import InputError, Options, check_whole
 from .data import Splits, as_float, bare, dataset, located, sources, takes
 from .evaluation import bound_for
@@ -270,7 +270,7 @@ class Generation:
 
     def labels(self,
         model:NeuralDiffusion, # made by `build`
-        label:str|None=None, # a class by its name or its number; None for all of them
+        label:str|None=None, # a class by its name or its number, or none, as in training; None for all
         n:int|None=None, # how many; by default 64, or 10 of each if there are few classes
     )->Tensor|None: # labels `(n,)`, one class after another; None for a model without a condition
         "What samples are to show. Raises `InputError` for a class that the model does not know."
@@ -281,9 +281,12 @@ class Generation:
         if label is None:
             n = n or (10*len(names) if len(names) <= 20 else 64)
             return torch.arange(n)*len(names)//n
-        known = [*names, *map(str, range(len(names)))]
-        if label not in known: raise InputError(f'label={label!r}; expected {", ".join(names)}')
-        return torch.full((n or 64,), known.index(label) % len(names))
+        known, number = [*names, *map(str, range(len(names)))], -1
+        if label in known: number = known.index(label) % len(names)
+        elif label != 'none' or not condition_of(model).dropped:
+            also = ', or none' if condition_of(model).dropped else ''
+            raise InputError(f'label={label!r}; expected {", ".join(names)}{also}')
+        return torch.full((n or 64,), number)
 
     def starts(self,
         event:tuple, # the shape of what the model makes

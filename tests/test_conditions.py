@@ -6,7 +6,8 @@ from ndm_nb.core import InputError
 from ndm_nb.data import Labelled, dataset
 from ndm_nb.discrete import DiscreteBound, sample_ancestral
 from ndm_nb.evaluation import bound_for, evaluate
-from ndm_nb.model import Bound, BoundEstimator, CategoricalDecoder, NeuralDiffusion, VelocityPredictor, told
+from ndm_nb.model import Bound, BoundEstimator, CategoricalDecoder, GaussianDecoder, NeuralDiffusion
+from ndm_nb.model import Predictor, VelocityPredictor, told
 from ndm_nb.paths import LinearForward
 from ndm_nb.presets import BuiltModel, build
 from ndm_nb.sampling import sample_ode
@@ -163,3 +164,21 @@ def test_nothing_is_dropped_in_evaluation():
     found = ConditionalBound(bound, .9)(model, part).total
     torch.manual_seed(0)
     assert torch.equal(found, bound(given(model, part.c), part.x).total)
+
+class Linear(Predictor):
+    "A guess that is linear in z."
+    matrix = torch.tensor([[.5, .2], [.1, .7]])
+    def forward(self, z, t): return z @ self.matrix.T
+
+def test_a_part_that_is_known_pulls_the_rest():
+    r"By $(\alpha + \sigma^2/\alpha)\,\nabla_z$ of what is missing: here in closed form."
+    schedule, z, t = LinearGamma(-7, 4), torch.randn(5, 2), torch.rand(5)
+    model = NeuralDiffusion(LinearForward(schedule), Linear(), None, GaussianDecoder(schedule))
+    x, known = torch.randn(5, 2), torch.tensor([True, False])
+    alpha, sigma = schedule(t)
+    guess = z @ Linear.matrix.T
+    slope = (x - guess)[:, 0]*Linear.matrix[0, 1]
+    for pull in (0., 1., 2.):
+        found = filled(model, x, known, pull).predictor(z, t)
+        assert torch.equal(found[:, 0], x[:, 0])
+        assert torch.allclose(found[:, 1], guess[:, 1] + pull*(alpha + sigma**2/alpha)*slope, rtol=1e-4)
