@@ -34,7 +34,8 @@ def test_parts(preset):
     model = made(preset)
     found = model.forward_process
     assert type(found) is process and type(model.volatility) is volatility
-    assert type(found.schedule).__name__ == schedule and type(model.predictor).__name__ == f'{predictor}Predictor'
+    assert type(found.schedule).__name__ == schedule
+    assert type(model.predictor).__name__ == f'{predictor}Predictor'
     if inner: assert type(getattr(found, 'base', None) or found.transform) is inner
     if process is FlowForward: assert len(found.coupling.nets) == 2
 
