@@ -56,7 +56,7 @@ table = dict(
         ('the oldest checkpoints are kept', 'checkpoint_files(folder)[:-keep]',
          'checkpoint_files(folder)[keep:]', '25_checkpoints'),
         ('checkpoints in the order of their names', 'key=lambda p: int(found[p][1])',
-         'key=lambda p: p.name[::-1]', '25_checkpoints'),
+         'key=lambda p: p.name', '25_checkpoints'),
         ('one checkpoint more is kept', '[:-keep]: old.unlink()', '[:-keep - 1]: old.unlink()',
          '25_checkpoints'),
         ('files of others are replaced', 'if theirs := foreign(folder):',
