@@ -102,9 +102,9 @@ table = dict(
         ('one time for many samples', 'net.embed(check_time(t, z, values=False))', 'net.embed(t)',
          '02_networks'),
         ('one condition for many samples', 'if len(own) != len(z): raise', 'if len(own) > len(z): raise',
-         '23_conditions'),
+         '02_networks'),
         ('a condition hides the time', 'return own if features is None else features + own', 'return own',
-         '23_conditions'),
+         '02_networks'),
     ],
     transforms=[
         ('F that does not start at x', 'x + expand(t, x)*net(t)', 'x + net(t)', '03_transforms'),
