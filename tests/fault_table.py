@@ -38,6 +38,8 @@ table = dict(
         ('only the last part of a batch is learned from', '_waiting.setdefault(learn, []).append(rows)',
          '_waiting[learn] = [rows]', '00_core'),
         ('a tuple of the wrong length passes', 'in (None, len(value))', 'is not len', '00_core'),
+        ('an inner part of a batch ends the outer one', 'finally: _part = before',
+         'finally: _part = 0, 1, None', '00_core'),
     ],
     schedules=[
         ('gamma without its factor 2', 'return 2 * (sigma.log() - alpha.log())',
@@ -152,6 +154,10 @@ table = dict(
          'Gaussian(torch.zeros_like(self.x), torch.ones_like(self.x))', '04_paths'),
         ('bytes are accepted', 'self.transform(check_batch(x, finite=False))', 'self.transform(x)',
          '04_paths'),
+        ('the sign of a score by differentiation', 'self.log_prob(z).sum())(z)',
+         '-self.log_prob(z).sum())(z)', '04_paths'),
+        ('velocity and score exchanged', 'return self.velocity(z), self.score(z)',
+         'return self.score(z), self.velocity(z)', '12_continuous'),
     ],
     model=[
         ('the data from the noise without alpha', '(z - sigma*check_like(self.net(z, t), z)) / alpha',
@@ -209,6 +215,10 @@ table = dict(
         ('a guidance about another condition', "view.__dict__.pop('guidance', None)",
          "view.__dict__.get('guidance')", '05_model'),
         ('a way without its start', 'zs, at = [z], ', 'zs, at = [], ', '05_model'),
+        ('data rounded before their mean is taken off', '((x - self.mean)/self.std).to(self.mean.dtype)',
+         '(x.to(self.mean.dtype) - self.mean)/self.std', '05_model'),
+        ('the least probable level for the mode', 'self.values[self.nearest.long().clamp(0)]',
+         'self.values[self.first.long().clamp(0)]', '05_model'),
     ],
     images=[
         ('files in the order of the disk',
@@ -403,6 +413,8 @@ table = dict(
          '11_variance'),
         ('no decay at all is accepted', '0 < as_number(decay) <= 1', '0 <= as_number(decay) <= 1',
          '11_variance'),
+        ('a table that starts where nothing is learned', 'torch.ones(_table_shape(rows, event))',
+         'torch.zeros(_table_shape(rows, event))', '11_variance'),
     ],
     continuous=[
         ('the bound without half of the score', 'expand(g**2, z)/2*score', 'expand(g**2, z)*score',
