@@ -10,9 +10,11 @@ from ndm_nb.model import Bound, BoundEstimator, CategoricalDecoder, GaussianDeco
 from ndm_nb.model import Predictor, VelocityPredictor, told
 from ndm_nb.paths import LinearForward
 from ndm_nb.presets import BuiltModel, build
+from ndm_nb.runs import sample_many, sample_run
 from ndm_nb.sampling import sample_ode
 from ndm_nb.schedules import LinearGamma
-from ndm_nb.training import Trainer
+from ndm_nb.train import configure
+from ndm_nb.training import Trainer, mix_seed
 from ndm_nb.unet import UNet
 from ndm_nb.variance import optimal_variance
 from ndm_nb.volatility import MarkovVolatility, optimal_volatility
@@ -182,3 +184,10 @@ def test_a_part_that_is_known_pulls_the_rest():
         found = filled(model, x, known, pull).predictor(z, t)
         assert torch.equal(found[:, 0], x[:, 0])
         assert torch.allclose(found[:, 1], guess[:, 1] + pull*(alpha + sigma**2/alpha)*slope, rtol=1e-4)
+
+def test_each_batch_of_samples_has_its_own_labels():
+    model, config = wakened(), configure(dict(conditional=True)).configuration
+    c = torch.arange(6)
+    whole, _ = sample_many(model, config, 6, 2, 'ancestral', batch=4, source=c)
+    last, *_ = sample_run(model, config, 2, 2, 'ancestral', seed=mix_seed(0, 4), source=c[4:])
+    assert torch.equal(whole[4:], last)
