@@ -341,7 +341,6 @@ def whole_batch():
         for learn, parts in _waiting.items(): learn(*map(torch.cat, zip(*parts)))
     finally: _waiting = before
 
-@torch.compiler.disable
 def learn_rows(
     learn, # a function of the rows of a whole batch, which does not depend on their order
     *tensors, # of this part, `(B, ...)` each

@@ -49,10 +49,12 @@ def commands_of(text):
 def data(commands, folder):
     "Make the folders of pictures that are named, and the tables and series."
     text = '\n'.join(commands)
+    with_classes = {*re.findall(r'folder:(\S+) .*--conditional', text)}
     for name in {*re.findall(r'(?:folder:|--from )(\S+)', text)}:
-        path = folder/name
-        path.mkdir()
-        for i in range(20): Image.new('RGB', (16, 16), (10*i, 255 - 10*i, 0)).save(path/f'{i}.png')
+        for i in range(20):
+            path = folder/name/('two', 'seven')[i % 2] if name in with_classes else folder/name
+            path.mkdir(parents=True, exist_ok=True)
+            Image.new('RGB', (16, 16), (10*i, 255 - 10*i, 0)).save(path/f'{i}.png')
     numbers = np.random.default_rng(0).normal(size=(30, 5))
     for name in {*re.findall(r'file:(\S+)', text)}:
         if name.endswith('.csv'): np.savetxt(folder/name, numbers, delimiter=',')
