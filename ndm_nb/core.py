@@ -346,6 +346,11 @@ def learn_rows(
     *tensors, # of this part, `(B, ...)` each
 ):
     "Learn once from the whole batch: from the rows of all processes, and inside `whole_batch` of all parts."
+    # a compiler would take the list of what waits for a constant; it is imported when it compiles
+    if torch.compiler.is_compiling(): torch.compiler.disable(_learn_or_wait)(learn, *tensors)
+    else: _learn_or_wait(learn, *tensors)
+
+def _learn_or_wait(learn, *tensors):
     rows = gather_rows(*tensors)
     if _waiting is None: learn(*rows)
     else: _waiting.setdefault(learn, []).append(rows)
