@@ -16,12 +16,12 @@ import torch
 from huggingface_hub import ModelHubMixin
 from .bridges import AffineBridge, BridgeSchedule, EndsPredictor, TargetPredictor
 from .checkpoints import read_config, read_weights, save_folder
-from .conditions import PartlyKnown, Labels
+from .conditions import Labels, PartlyKnown
 from .core import InputError, check_type, check_whole, choose
 from .latent import BernoulliDecoder, Dense, DownNet, GaussianEncoder, LatentDiffusion
 from .latent import LevelsDecoder, NormalDecoder, UpNet
-from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, NeuralDiffusion
-from .model import NoisePredictor, ResidualPredictor, ReverseVariance, Standardiser, Knowing
+from .model import CategoricalDecoder, DataPredictor, GaussianDecoder, Knowing, NeuralDiffusion
+from .model import NoisePredictor, ResidualPredictor, ReverseVariance, Standardiser
 from .model import VelocityPredictor
 from .networks import MLP
 from .nfdm import AffineForward, CouplingFlow, FlowForward

@@ -19,6 +19,12 @@ generating = [name for name, row in bases.items() if row.task == 'generation']
 both = pytest.mark.parametrize('dtype', (torch.float32, torch.float64))
 m, s = torch.tensor([.7]).double(), torch.tensor([.4]).double()
 
+def everywhere(test):
+    "On each base, with the ends of all settings, in both precisions."
+    for mark in (pytest.mark.parametrize('base', generating), pytest.mark.parametrize('gamma', ends), both):
+        test = mark(test)
+    return test
+
 def oracle(base, gamma, dtype):
     "The exact predictor of Gaussian data on a preset's base."
     schedule = bases[base].schedule(*gamma)
@@ -32,9 +38,7 @@ def of_ode(model):
     r = (v[0]/v[1]).sqrt()
     return torch.distributions.Normal(m - r*alpha[1]*m/alpha[0], r/alpha[0])
 
-@both
-@pytest.mark.parametrize('gamma', ends)
-@pytest.mark.parametrize('base', generating)
+@everywhere
 def test_likelihood(base, gamma, dtype):
     "At the defaults of `log_prob_ode`, and by a solver that chooses its steps."
     torch.manual_seed(0)
@@ -44,9 +48,7 @@ def test_likelihood(base, gamma, dtype):
     for options, most in (({}, 1e-4), (dict(solver='dopri5'), 5e-3)):
         assert (log_prob_ode(model, x.to(dtype), **options).double() - want).abs().max() < most
 
-@both
-@pytest.mark.parametrize('gamma', ends)
-@pytest.mark.parametrize('base', generating)
+@everywhere
 def test_samples(base, gamma, dtype):
     "The same noise is led to the same place as in closed form, by a hundred even steps of rk4."
     torch.manual_seed(0)
@@ -71,10 +73,8 @@ def agrees(values, want, most):
     error = values.double().std().item()/len(values)**.5
     return abs(values.double().mean().item() - want) < 4*error < most
 
-@both
+@everywhere
 @pytest.mark.parametrize('times', time_samplers)
-@pytest.mark.parametrize('gamma', ends)
-@pytest.mark.parametrize('base', generating)
 def test_continuous_bound(base, gamma, times, dtype):
     "Of the exact predictor it is the entropy, however times are drawn; also after they have been learned."
     model, x, sampler = oracle(base, gamma, dtype), data(4000, dtype), time_samplers[times]()
@@ -86,10 +86,8 @@ class Watched(ReverseVariance):
     "The posterior's variance, and the steps that were drawn."
     def update(self, z, s, t, q, p): self.s, self.t = s, t
 
-@both
+@everywhere
 @pytest.mark.parametrize('T', (2, 3, 10, 1000))
-@pytest.mark.parametrize('gamma', ends)
-@pytest.mark.parametrize('base', generating)
 def test_steps_that_are_drawn(base, gamma, T, dtype):
     "Each step as often as every other, and their mean is that over all steps."
     model, n = oracle(base, gamma, dtype).train(), 4000

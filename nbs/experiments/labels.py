@@ -83,9 +83,9 @@ def of_samples(data, data_root, x, c=None):
 def run(data, model, seed, iterations, data_root, out, device, job):
     "Train one model; its bound, and its samples with each guidance."
     suite = suites[data]
+    how = models[model](suite)
     name = f'labels-{data}-{model.replace(", ", "-").replace(" ", "-")}-seed{seed}'
-    figures = train('ndm', name, job, data=data, T=10, iterations=iterations or suite.iterations,
-                    **models[model](suite))
+    figures = train('ndm', name, job, data=data, T=10, iterations=iterations or suite.iterations, **how)
     net = load(name, out, device)[0]
     torch.manual_seed(1000 + seed)
     noise, c = torch.randn(suite.samples, *net.config['event']), torch.arange(suite.samples) % 10
@@ -94,7 +94,7 @@ def run(data, model, seed, iterations, data_root, out, device, job):
         parts = torch.arange(suite.samples).split(250)
         x = torch.cat([sample_ancestral(told(part), noise[part], 10) for part in parts])
         return of_samples(data, data_root, x, c)
-    if 'conditional' not in models[model](suite): return figures | dict(samples={'0': measured()})
+    if 'conditional' not in how: return figures | dict(samples={'0': measured()})
     test = splits_of(data, data_root).test[:suite.classified]
     bounds = [label_bounds(net, DiscreteBound(10), as_float(part.x), repeats=suite.repeats)
               for part in test.split(100)]
