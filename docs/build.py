@@ -6,7 +6,7 @@ nbdev processes each notebook, and `chapter` puts the result into MyST Markdown.
 of the reference from the installed package. Sphinx draws both as docs/conf.py says. No notebook is
 executed.
 """
-import inspect, re, shutil, sys
+import ast, inspect, re, shutil, sys
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args, get_origin
@@ -46,11 +46,28 @@ def plain(markdown):
     last = markdown.strip().split('\n\n')[-1]
     return re.sub(r'[$*`\\{}]|\]\([^)]*\)|\[', '', last).replace('\n', ' ')[:300]
 
+def words(path):
+    "Entries of the index for a page, by docs/search.yml."
+    entries = yaml.safe_load((root/'docs'/'search.yml').read_text(encoding='utf-8'))
+    return entries.get(str(path.relative_to(nbs)), [])
+
 def shown_alone(path, cell):
     "The Markdown that a cell shows, if that is all that it shows; None for figures."
     assert cell.outputs, f'{path}: a cell that only shows its output has none; run docs/refresh.py on it'
     texts = [output.get('data', {}).get('text/markdown') for output in cell.outputs]
     return None if None in texts else '\n\n'.join(map(''.join, texts))
+
+def only_checks(node):
+    "Is a statement nothing but checks that bad input is refused?"
+    if isinstance(node, (ast.For, ast.With)): return all(map(only_checks, node.body))
+    return isinstance(node, ast.Expr) and ast.unparse(node).startswith(('test_fail(', 'test_warns('))
+
+def folded(code):
+    "What a cell is called that is folded away, since it is read on demand; None for all others."
+    if code.startswith('# Answer to'): return 'An answer'
+    nodes = [node for node in ast.parse(code).body if not isinstance(node, ast.FunctionDef)]
+    if nodes and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes): return 'Imports'
+    if nodes and all(map(only_checks, nodes)): return 'Checks of bad input'
 
 def chapter(path, pages):
     "A notebook in MyST Markdown, with nbdev's help. A caption leads from an exported cell to the reference."
@@ -61,11 +78,16 @@ def chapter(path, pages):
             front = yaml.safe_load(cell.source.strip().strip('-'))
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
             lead = f'{{.lead}}\n[notebook]({url}) {front.get("description", "")}'
-            nb.cells[i] = mk_cell(f'# {front["title"]}\n\n{lead}', 'markdown')
+            index = f'```{{index}} {", ".join(words(path))}\n```\n\n' if words(path) else ''
+            nb.cells[i] = mk_cell(f'{index}# {front["title"]}\n\n{lead}', 'markdown')
         elif cell.cell_type == 'code':
             hidden = re.search(r'^#\| echo: false', cell.source, re.M)
+            if alt := re.search(r'^#\| fig-alt: (.*)', cell.source, re.M): text = alt[1]
             cell.source = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M)
             cell.metadata['mystnb'] = {'image': {'alt': text}}
+            if name := folded(cell.source):
+                cell.metadata['mystnb'] |= dict(code_prompt_show=name, code_prompt_hide=name)
+                cell.metadata['tags'] = ['hide-input']
             if cell.source.startswith('show_doc('):
                 name = cell.source[len('show_doc('):-1]
                 caption = f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`'

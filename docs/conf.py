@@ -29,7 +29,7 @@ myst_dmath_double_inline = True
 
 # Equations without a network: MathJax from its package on PyPI
 mathjax = next(f.locate() for f in files('sphinx-mathjax-offline') if f.name == 'tex-svg-full.js')
-html_static_path = ['site.css', str(mathjax)]
+html_static_path = ['site.css', 'search.js', str(mathjax)]
 mathjax_path = 'tex-svg-full.js'
 mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}},       # an unknown command is an error
                    'options': {'enableMenu': False}}
@@ -37,8 +37,8 @@ mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}},       # an unk
 html_theme = 'furo'
 html_title = 'ndm_nb'
 html_css_files = ['site.css']
+html_js_files = [('search.js', {'defer': 'defer'})]                    # excerpts without raw TeX
 html_copy_source = html_show_sphinx = False
-html_show_search_summary = False                                        # it would show raw TeX
 html_theme_options = dict(top_of_page_buttons=[])
 pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'github-dark'
 add_module_names = False

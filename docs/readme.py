@@ -9,6 +9,10 @@ import re, sys
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]
+ours = 'https://github.com/ndm-nb/ndm_nb'
+badges = f"""[![tests]({ours}/actions/workflows/test.yaml/badge.svg)]({ours}/actions/workflows/test.yaml)
+[![Python 3.10+](https://img.shields.io/badge/python-3.10%2B-0072B2)]({ours}/blob/main/settings.ini)
+[![Apache 2.0](https://img.shields.io/badge/license-Apache%202.0-009E73)]({ours}/blob/main/LICENSE)"""
 
 def readme():
     "The text of README.md."
@@ -25,8 +29,9 @@ def readme():
     assert not resources.get('outputs'), 'index.ipynb shows pictures from nbs/images, not as outputs'
     body = re.sub(r'\n\s*\n\s*\n+', '\n\n', body)
     body = re.sub(r'\]\((images/|[\w/]+\.ipynb)', r'](nbs/\1', body)   # links as seen from the root
+    title, body = body.strip().split('\n', 1)               # the site has no badges: it needs no network
     origin = '<!-- Made from nbs/index.ipynb by docs/readme.py; edit the notebook. -->'
-    return f'{origin}\n\n{body.strip()}\n'
+    return f'{origin}\n\n{title}\n\n{badges}\n{body.rstrip()}\n'
 
 if __name__ == '__main__':
     path, text = root/'README.md', readme()

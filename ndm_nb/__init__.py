@@ -6,7 +6,7 @@ _home = dict(
     NeuralDiffusion='model', build='presets', BuiltModel='presets', dataset='data', plot_samples='data',
     Trainer='training', TrainingOptions='training', bound_for='evaluation', evaluate='evaluation',
     sample_ancestral='discrete', sample_ode='sampling', sample_sde='sampling', log_prob_ode='likelihood',
-    ndm_train='train', ndm_sample='cli', ndm_eval='cli', load_run='runs')
+    ndm_train='train', ndm_sample='cli', ndm_eval='cli', load_run='runs', given='conditions')
 __all__ = [*_home]
 
 def __getattr__(name):

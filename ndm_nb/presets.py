@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['networks', 'bases', 'predictors', 'variances', 'presets', 'settings', 'Network', 'Base', 'Guess', 'Preset', 'Saved',
-           'BuiltModel', 'BuiltLatent', 'build', 'load_folder', 'settings_for']
+           'BuiltModel', 'BuiltLatent', 'trained_models', 'build', 'load_folder', 'settings_for']
 
 # %% ../nbs/28_presets.ipynb #719af4da
 import math, os, re
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 import psutil
 import torch
@@ -257,12 +259,13 @@ class Saved(ModelHubMixin, library_name='ndm_nb'):
 
     @classmethod
     def from_pretrained(cls,
-        name, # a folder, or a model on the hub, `user/name`
+        name, # a folder, one of `trained_models`, or a model on the hub, `user/name`
         **options, # for `snapshot_download` of huggingface_hub, such as `revision` or `token`
     )->'Saved': # a `BuiltModel` or a `BuiltLatent`, in `eval` mode
-        "The model in a folder or on the hub. Raises `InputError` if there is none, or it cannot be had."
+        "The model in a folder, of this library, or on the hub. Raises `InputError` if it cannot be had."
         name = check_type(name, str, 'name')
-        return load_folder(name if os.path.isdir(name) else _downloaded(name, options))[0]
+        folder = name if os.path.isdir(name) else trained_models().get(name) or _downloaded(name, options)
+        return load_folder(folder)[0]
 
     def save_pretrained(self,
         save_directory, # where to; made if it does not exist
@@ -307,16 +310,22 @@ def _told(variance, name):
     raise InputError(f'{type(variance).__name__} with variance={name!r}; '
                      f'expected a variance that build can make: {", ".join(variances)}')
 
+def trained_models(
+)->dict: # a name for `from_pretrained`, and the folder; the card in it says what it is
+    "The small trained models that come with the library."
+    folder = Path(str(files('ndm_nb')))/'models'
+    return {path.parent.name: str(path.parent) for path in sorted(folder.glob('*/config.json'))}
+
 def _downloaded(name, options):
     "The folder that a model of the hub was downloaded to."
     from huggingface_hub import snapshot_download
-    neither = f'{name!r} is neither a folder'
     if not re.fullmatch(r'\w[\w.-]*/[\w.-]+', name):
-        raise InputError(f'{neither} nor a name on the hub; expected a folder that exists, or user/name')
+        raise InputError(f'{name!r} is neither a folder, nor a model of this library, nor a name on the hub; '
+                         f'expected a folder that exists, one of {", ".join(trained_models())}, or user/name')
     try: return snapshot_download(name, **options)
     except Exception as e:                                     # which ones depends on its version
         problem = (str(e).splitlines() or [type(e).__name__])[0]
-        raise InputError(f'{neither} nor a model that can be had from the hub ({problem}); '
+        raise InputError(f'{name!r} is neither a folder nor a model that can be had from the hub ({problem}); '
                          'expected either, and for the hub a connection to it') from None
 
 # %% ../nbs/28_presets.ipynb #p2200015

@@ -1,15 +1,22 @@
-"""The picture of the front page: a fixed and a learned forward process side by side.
+"""The moving picture of the front page: a fixed and a learned forward process side by side.
 
     python nbs/experiments/idea.py      # two minutes on two CPU cores
 """
-import matplotlib.pyplot as plt
 import torch
-from ndm_nb.data import dataset, toy
+from ndm_nb.data import colours, dataset, toy
 from ndm_nb.evaluation import bound_for
 from ndm_nb.paths import LinearForward
 from ndm_nb.presets import build
 from ndm_nb.training import Trainer
 from harness import gallery
+
+page = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 400" font-family="sans-serif" font-size="17">
+<rect width="720" height="400" fill="white"/>{panels}
+<text x="360" y="388" text-anchor="middle" font-size="14">data → noise → data, and on both sides the same points and the same noise</text></svg>
+"""
+panel = '<text x="{x}" y="26" text-anchor="middle">{title}</text><g transform="translate({x},205)">{dots}</g>'
+dot = '<circle r="2.6" fill="{colour}" fill-opacity=".8">{moves}</circle>'
+move = '<animate attributeName="{name}" dur="8s" repeatCount="indefinite" values="{values}"/>'
 
 def train(steps=10, iterations=2500):
     "An NDM of the checkerboard with few steps."
@@ -19,23 +26,22 @@ def train(steps=10, iterations=2500):
     return model
 
 @torch.no_grad()
-def draw(model, path, times=(0., .25, .5, .75, 1.), n=6000):
-    "The processes at some times, a row for each; in small, F(x,t) without noise."
-    x = toy('checkerboard', n, seed=1)
-    color = plt.cm.twilight(((torch.atan2(x[:, 1], x[:, 0])/torch.pi + 1)/2).numpy())
-    fig, axs = plt.subplots(2, len(times), figsize=(2*len(times), 4.2), layout='constrained')
-    processes = dict(fixed=LinearForward(model.forward_process.schedule), learned=model.forward_process)
-    for row, (name, process) in zip(axs, processes.items()):
+def draw(model, path, n=300, moments=17, scale=31):
+    "Points and their noise, moved from data to noise and back."
+    x, noise = toy('checkerboard', n, seed=1), torch.randn(n, 2)
+    square = (2*(x[:, 0] + 2).long() + (x[:, 1] > 0)).tolist()
+    times = torch.linspace(0, 1, moments)
+    processes = {'a fixed process': LinearForward(model.forward_process.schedule),
+                 'a learned process': model.forward_process}
+    panels = []
+    for i, (title, process) in enumerate(processes.items()):
         forward = process(x)
-        for ax, u in zip(row, times):
-            t = torch.full((n,), u)
-            ax.scatter(*forward(t).sample().T, s=.6, c=color, linewidths=0)
-            ax.set(xlim=(-6, 6), ylim=(-6, 6), aspect='equal', xticks=[], yticks=[])
-            inset = ax.inset_axes([.68, .68, .32, .32])
-            inset.scatter(*forward.curve(t).T, s=.15, c=color, linewidths=0)
-            inset.set(xticks=[], yticks=[], xlim=(-9, 9), ylim=(-9, 9), aspect='equal')
-        row[0].set_ylabel(name, fontsize=11)
-    for ax, u in zip(axs[0], times): ax.set_title(f't = {u:g}', fontsize=10)
-    fig.savefig(path, dpi=110)
+        there = [forward(t.expand(n)).sample(noise) for t in times]
+        z = (scale*torch.stack(there + there[-2::-1])*torch.tensor([1, -1])).round().long()
+        def moves(k): return ''.join(move.format(name=name, values=';'.join(map(str, z[:, k, axis].tolist())))
+                                     for axis, name in enumerate(('cx', 'cy')))
+        dots = ''.join(dot.format(colour=colours[square[k]], moves=moves(k)) for k in range(n))
+        panels.append(panel.format(x=180 + 360*i, title=title, dots=dots))
+    path.write_text(page.format(panels=''.join(panels)), encoding='utf-8')
 
-if __name__ == '__main__': draw(train(), gallery/'idea.png')
+if __name__ == '__main__': draw(train(), gallery/'idea.svg')

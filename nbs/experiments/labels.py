@@ -32,9 +32,12 @@ class Suite(NamedTuple):
     repeats:int # of their bounds for each label
 
 suites = dict(digits=Suite(2500, 287, 2000, 300, 20), mnist=Suite(10_040, 8, 1000, 500, 4))
-models = {'not told': lambda suite: {}, 'told': lambda suite: dict(conditional=True),
-          'told, the predictor alone': lambda suite: dict(conditional=True, condition='predictor',
-                                                          transform_width=suite.as_many)}
+models = {'not told': lambda suite: dict(preset='ndm'),
+          'told': lambda suite: dict(preset='ndm', conditional=True),
+          'told, the predictor alone': lambda suite: dict(preset='ndm', conditional=True, condition='predictor',
+                                                          transform_width=suite.as_many),
+          'ddpm, not told': lambda suite: dict(preset='ddpm'),
+          'ddpm, told': lambda suite: dict(preset='ddpm', conditional=True)}
 guidances = 0., 1., 2.
 labels = Experiment('labels_{data}', key=('model', 'seed'))
 
@@ -85,7 +88,7 @@ def run(data, model, seed, iterations, data_root, out, device, job):
     suite = suites[data]
     how = models[model](suite)
     name = f'labels-{data}-{model.replace(", ", "-").replace(" ", "-")}-seed{seed}'
-    figures = train('ndm', name, job, data=data, T=10, iterations=iterations or suite.iterations, **how)
+    figures = train(name=name, job=job, data=data, T=10, iterations=iterations or suite.iterations, **how)
     net = load(name, out, device)[0]
     torch.manual_seed(1000 + seed)
     noise, c = torch.randn(suite.samples, *net.config['event']), torch.arange(suite.samples) % 10

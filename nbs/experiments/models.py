@@ -1,0 +1,64 @@
+"""The small trained models that come with the library, made anew.
+
+    python nbs/experiments/models.py                       # all of them: about three hours of one CPU core
+    python nbs/experiments/models.py --names digits-ndm    # some
+    python nbs/experiments/models.py --show                # what each costs and reaches, from their cards
+
+Each is a run of `ndm_train` with the command in its card, of which the three files of a model are kept in
+ndm_nb/models. A run that is in --out already is not trained anew. NDM_DATA is the folder in which MNIST lies
+(or --data_root).
+"""
+import json, shlex, shutil
+from pathlib import Path
+import tyro
+from ndm_nb.presets import trained_models
+from harness import hardware, markdown
+from images import train
+
+shipped = Path(__file__).parents[2]/'ndm_nb'/'models'
+models = {
+    'checkerboard-ndm': dict(preset='ndm', data='checkerboard', T=10, variance='step', width=96, batch=256,
+                             iterations=10_000),
+    'moons-nfdm_ot': dict(preset='nfdm_ot', data='two_moons', width=96, iterations=6000),
+    'digits-ndm': dict(preset='ndm', data='digits', T=10, iterations=6000),
+    'mnist-ndm': dict(preset='ndm', data='mnist', T=10, iterations=10_040),
+    'mnist-labels': dict(preset='ddpm', data='mnist', T=10, iterations=10_040, conditional=True, seed=1)}
+
+def command(options):
+    "What somebody types who wants the same."
+    words = [f'--{name}' if value is True else f'--{name} {value}' for name, value in options.items()]
+    return shlex.join(' '.join(['ndm_train', *words, '--compare none']).split())
+
+def keep(name, options, out, trained_on):
+    "The three files of a finished run; its card says how it was made."
+    run, folder = Path(out)/name, shipped/name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in ('config.json', 'model.safetensors'): shutil.copy(run/file, folder/file)
+    card = (run/'README.md').read_text(encoding='utf-8').rstrip()
+    made = f'## Made by\n\n```sh\n{command(options)}\n```\n\n{trained_on}.'
+    (folder/'README.md').write_text(f'{card}\n\n{made}\n', encoding='utf-8')
+
+def figure(card, name):
+    "A number in the table of a card."
+    return next(line.split('|')[2].strip() for line in card.splitlines() if line.startswith(f'| {name} |'))
+
+def table():
+    "A row for each model."
+    for name, folder in trained_models().items():
+        folder = Path(folder)
+        card, told = (folder/'README.md').read_text(encoding='utf-8'), json.loads((folder/'config.json').read_text())
+        made = card.partition('## Made by')[2].split('```')[1].removeprefix('sh\n').strip()
+        yield {'name': f'`{name}`', 'preset': told['model']['preset'], 'bound, bits/dim': figure(card, 'total'),
+               'minutes': f"{float(figure(card, 'seconds').replace(',', ''))/60:.0f}",
+               'MB': f"{(folder/'model.safetensors').stat().st_size/2**20:.1f}", 'made by': f'`{made}`'}
+
+def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu', out:str='runs', show:bool=False):
+    for name in () if show else names:
+        told = dict(seed=0, precision='', data_root=data_root, device=device, out=out) | models[name]
+        options = {key: value for key, value in models[name].items() if key != 'preset'}
+        train(models[name]['preset'], name, told, **{k: v for k, v in options.items() if k != 'seed'})
+        keep(name, models[name], out, hardware())
+    print(markdown(table()))
+
+if __name__ == '__main__': tyro.cli(main)
