@@ -29,15 +29,18 @@ myst_dmath_double_inline = True
 
 # Equations without a network: MathJax from its package on PyPI
 mathjax = next(f.locate() for f in files('sphinx-mathjax-offline') if f.name == 'tex-svg-full.js')
-html_static_path = ['site.css', 'search.js', str(mathjax)]
+html_static_path = ['site.css', 'site.js', str(mathjax)]
 mathjax_path = 'tex-svg-full.js'
 mathjax3_config = {'tex': {'packages': {'[-]': ['noundefined']}},       # an unknown command is an error
                    'options': {'enableMenu': False}}
 
 html_theme = 'furo'
 html_title = 'ndm_nb'
+html_favicon = 'favicon.svg'
+templates_path, html_additional_pages = ['templates'], {'404': '404.html'}
+html_context = dict(description=settings['description'])
 html_css_files = ['site.css']
-html_js_files = [('search.js', {'defer': 'defer'})]                    # excerpts without raw TeX
+html_js_files = [('site.js', {'defer': 'defer'})]
 html_copy_source = html_show_sphinx = False
 html_theme_options = dict(top_of_page_buttons=[])
 pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'github-dark'

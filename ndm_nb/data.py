@@ -484,8 +484,8 @@ class Moving:
 
 
 # %% ../nbs/08_data.ipynb #d0900003
-# Okabe and Ito's colours, which nearly everybody can tell apart
-colours = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#F0E442', '#000000'
+# Okabe and Ito's colours, which nearly everybody can tell apart, with grey for black: pages may be dark
+colours = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#F0E442', '#7F7F7F'
 
 _svg = """<svg viewBox="-550 -610 1100 1160" role="img" aria-label="{title}: points that move with {name}">
 <text y="-555" text-anchor="middle" font-size="50" fill="currentColor">{title}</text>{dots}</svg>"""
@@ -550,5 +550,5 @@ def moving_points(
             for i, title in enumerate(paths)]
     at = json.dumps(place.transpose(0, 1).flatten(1).tolist(), separators=(',', ':'))
     return Moving(_page.format(id=f'moving-{zlib.crc32(at.encode()):08x}', svgs=''.join(svgs), name=name, at=at,
-                               labels=json.dumps(labels), last=frames - 1, value=start, wide=180))
+                               labels=json.dumps(labels), last=frames - 1, value=start, wide=150))
 

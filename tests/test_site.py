@@ -80,6 +80,15 @@ cut_off = """() => [...document.querySelectorAll('article *')].filter(e => {
     return true
 }).map(e => e.tagName + ' ' + e.textContent.slice(0, 60))"""
 
+scrolling = 'div.math, .table-wrapper, .highlight pre, .output, .output pre'
+overflowing = """css => [...document.querySelectorAll(css)].filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.textContent.trim().slice(0, 60))"""
+out_of_reach = """css => [...document.querySelectorAll(css)]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
+    .map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
+too_small = """() => [...document.querySelectorAll('.output img')]
+    .filter(e => e.width < .649*e.naturalWidth).map(e => e.src)"""
+
 def counts(url):
     "How many headings, figures and outputs a page must have, by the notebook that it was made from."
     path = source/(url.split('/', 3)[3].removesuffix('.html') + '.ipynb')
@@ -112,8 +121,13 @@ def visit(page, url):
                  for name, count in counts(url).items() if seen[name] != count]
     problems += [f'raw in the text: {m}' for m in raw.findall(seen['prose'])]
     if seen['copy'] < seen['code']: problems.append('code without a copy button')
+    page.set_viewport_size(dict(width=1440, height=900))
+    wide = page.evaluate(overflowing, 'div.math, .table-wrapper')
+    problems += [f'cut off at 1440: {text}' for text in wide]
     page.set_viewport_size(dict(width=390, height=844))
     problems += [f'wider than a phone: {text}' for text in page.evaluate(cut_off)[:3]]
+    problems += [f'not for the keyboard: {text}' for text in page.evaluate(out_of_reach, scrolling)[:3]]
+    problems += [f'too small on a phone: {src}' for src in page.evaluate(too_small)]
     return [f'{url}: {problem}' for problem in problems], seen['ids'], seen['links']
 
 def broken(base, ids, links):
@@ -127,7 +141,7 @@ def broken(base, ids, links):
             if not (root/'_docs'/url.removeprefix(base + '/')).is_file(): yield f'{here}: no page {url}'
             elif anchor and url in ids and anchor not in ids[url]: yield f'{here}: no anchor {target}'
 
-not_checked = 'search.html', 'genindex.html', 'py-modindex.html', 'planted.html'
+not_checked = 'search.html', 'genindex.html', 'py-modindex.html', '404.html', 'planted.html'
 
 def test_pages(site, base, page):
     "Every page loads, is whole, and leads only to what exists."
@@ -164,6 +178,10 @@ def test_faults_are_seen(site, base, page):
         'raw in the text: \\frac': before_a_heading(r'<p>\frac12</p>'),
         'an address in memory: <f at 0x7f>': before_a_heading('<pre>&lt;f at 0x7f&gt;</pre>'),
         'raw in the text: **': before_a_heading('<p>a **bold** claim</p>'),
+        'cut off at 1440': before_a_heading('<div class="math"><p style="width: 1500px">x</p></div>'),
+        'not for the keyboard': lambda s: s.replace('site.js', 'nosuch.js').replace(
+            '<h2>', '<div class="output"><p style="width: 900px">wide</p></div><h2>', 1),
+        'too small on a phone': lambda s: s.replace('site.js', 'nosuch.js'),
         'wider than a phone': before_a_heading('<div style="width: 900px">wide</div>')}
     shutil.copy(source/'paths.ipynb', like)
     try:
@@ -185,6 +203,34 @@ def test_search(base, page):
     assert any('paths.html' in url for url in found) and not page.problems, (found, page.problems)
     page.click('#search-results li a')
     page.wait_for_selector('[id="ndm_nb.paths.NeuralForward"]')
+
+queries = {
+    'ELBO': 'model', 'own data': 'tutorials/own_data', 'NaN': 'tutorials/troubleshooting',
+    'learning rate': 'tutorials/choosing', 'guidance': 'tutorials/labels', 'push to hub': 'tutorials/sharing',
+    'out of memory': 'tutorials/troubleshooting', 'several GPUs': 'tutorials/sharing', 'FID': 'tutorials/fid',
+    'few steps': 'tutorials/few_steps', 'own network': 'tutorials/own_parts', 'inpainting': 'conditions',
+    'DDIM': 'sampling', 'exact likelihood': 'likelihood', 'noise schedule': 'schedules', 'EMA': 'training',
+    'optimal transport': 'transport', 'bits per dimension': 'evaluation',
+    'latent diffusion': 'tutorials/latents',
+    'diffusers': 'tutorials/coming_from', 'U-Net': 'unet', 'distillation': 'average', 'pretrained': 'presets',
+    'DDPM': 'ten_minutes', 'which preset': 'tutorials/choosing'}
+
+def test_what_people_look_for_comes_first(base, page):
+    wrong = []
+    for query, expected in queries.items():
+        page.goto(f'{base}/search.html?q={query.replace(" ", "+")}')
+        page.wait_for_selector('#search-results li a')
+        first = page.eval_on_selector('#search-results li a', 'link => link.href')
+        if urldefrag(first)[0] != f'{base}/{expected}.html': wrong.append(f'{query}: {first}')
+    assert not wrong, '\n'.join(wrong)
+
+def test_excerpts_are_words(base, page):
+    "No raw TeX and no code in what the search shows of a page."
+    page.goto(f'{base}/search.html?q=Girsanov')
+    page.wait_for_selector('#search-results li p.context')
+    excerpts = page.locator('#search-results li p.context').all_text_contents()
+    assert any('Girsanov' in text for text in excerpts), excerpts
+    assert not any(re.search(r'\\[a-z]|\$', text) for text in excerpts), excerpts
 
 def test_names_are_links(base, page):
     page.goto(f'{base}/index.html')

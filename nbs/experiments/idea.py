@@ -10,9 +10,11 @@ from ndm_nb.presets import build
 from ndm_nb.training import Trainer
 from harness import gallery
 
-page = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 400" font-family="sans-serif" font-size="17">
+page = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 400"
+font-family="sans-serif" font-size="17">
 <rect width="720" height="400" fill="white"/>{panels}
-<text x="360" y="388" text-anchor="middle" font-size="14">data → noise → data, and on both sides the same points and the same noise</text></svg>
+<text x="360" y="388" text-anchor="middle" font-size="14">data → noise → data;
+the same points and the same noise on both sides</text></svg>
 """
 panel = '<text x="{x}" y="26" text-anchor="middle">{title}</text><g transform="translate({x},205)">{dots}</g>'
 dot = '<circle r="2.6" fill="{colour}" fill-opacity=".8">{moves}</circle>'

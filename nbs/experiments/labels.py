@@ -34,8 +34,9 @@ class Suite(NamedTuple):
 suites = dict(digits=Suite(2500, 287, 2000, 300, 20), mnist=Suite(10_040, 8, 1000, 500, 4))
 models = {'not told': lambda suite: dict(preset='ndm'),
           'told': lambda suite: dict(preset='ndm', conditional=True),
-          'told, the predictor alone': lambda suite: dict(preset='ndm', conditional=True, condition='predictor',
-                                                          transform_width=suite.as_many),
+          'told, the predictor alone':
+              lambda suite: dict(preset='ndm', conditional=True, condition='predictor',
+                                 transform_width=suite.as_many),
           'ddpm, not told': lambda suite: dict(preset='ddpm'),
           'ddpm, told': lambda suite: dict(preset='ddpm', conditional=True)}
 guidances = 0., 1., 2.

@@ -1,6 +1,6 @@
 """The small trained models that come with the library, made anew.
 
-    python nbs/experiments/models.py                       # all of them: about three hours of one CPU core
+    python nbs/experiments/models.py                       # all of them: about an hour of one CPU core
     python nbs/experiments/models.py --names digits-ndm    # some
     python nbs/experiments/models.py --show                # what each costs and reaches, from their cards
 
@@ -8,7 +8,7 @@ Each is a run of `ndm_train` with the command in its card, of which the three fi
 ndm_nb/models. A run that is in --out already is not trained anew. NDM_DATA is the folder in which MNIST lies
 (or --data_root).
 """
-import json, shlex, shutil
+import shlex, shutil
 from pathlib import Path
 import tyro
 from ndm_nb.presets import trained_models
@@ -20,8 +20,8 @@ models = {
     'checkerboard-ndm': dict(preset='ndm', data='checkerboard', T=10, variance='step', width=96, batch=256,
                              iterations=10_000),
     'moons-nfdm_ot': dict(preset='nfdm_ot', data='two_moons', width=96, iterations=6000),
-    'digits-ndm': dict(preset='ndm', data='digits', T=10, iterations=6000),
-    'mnist-ndm': dict(preset='ndm', data='mnist', T=10, iterations=10_040),
+    'digits-ndm': dict(preset='ndm', data='digits', T=10, width=160, iterations=4000),
+    'mnist-bridge': dict(preset='brownian_bridge', data0='mnist:7', data1='mnist:2', iterations=1500),
     'mnist-labels': dict(preset='ddpm', data='mnist', T=10, iterations=10_040, conditional=True, seed=1)}
 
 def command(options):
@@ -46,14 +46,15 @@ def figure(card, name):
 def table():
     "A row for each model."
     for name, folder in trained_models().items():
-        folder = Path(folder)
-        card, told = (folder/'README.md').read_text(encoding='utf-8'), json.loads((folder/'config.json').read_text())
+        card = Path(folder, 'README.md').read_text(encoding='utf-8')
         made = card.partition('## Made by')[2].split('```')[1].removeprefix('sh\n').strip()
-        yield {'name': f'`{name}`', 'preset': told['model']['preset'], 'bound, bits/dim': figure(card, 'total'),
-               'minutes': f"{float(figure(card, 'seconds').replace(',', ''))/60:.0f}",
-               'MB': f"{(folder/'model.safetensors').stat().st_size/2**20:.1f}", 'made by': f'`{made}`'}
+        size = Path(folder, 'model.safetensors').stat().st_size/2**20
+        minutes = float(figure(card, 'seconds').replace(',', ''))/60
+        yield {'name': f'`{name}`', 'bound, bits/dim': figure(card, 'total'), 'minutes': f'{minutes:.0f}',
+               'MB': f'{size:.1f}', 'made by': f'`{made}`'}
 
-def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu', out:str='runs', show:bool=False):
+def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu', out:str='runs',
+         show:bool=False):
     for name in () if show else names:
         told = dict(seed=0, precision='', data_root=data_root, device=device, out=out) | models[name]
         options = {key: value for key, value in models[name].items() if key != 'preset'}

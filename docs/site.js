@@ -1,0 +1,20 @@
+// What is too wide scrolls, and can be reached by the keyboard; figures keep a size at which they can be read
+const reach = () => {
+  document.querySelectorAll('.output img').forEach(img => img.style.minWidth = .65*img.naturalWidth + 'px')
+  document.querySelectorAll('div.math, .table-wrapper, .highlight pre, .output, .output pre').forEach(part => {
+    if (part.scrollWidth > part.clientWidth) part.tabIndex = 0
+    else part.removeAttribute('tabindex')
+  })
+}
+window.addEventListener('resize', reach)
+window.addEventListener('load', () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reach))
+
+// Excerpts of search results: words, without equations, code and what cells print
+if (typeof Search !== 'undefined') {
+  const asText = Search.htmlToText
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, 'text/html')
+    page.querySelectorAll('h1, .math, .highlight, .sig, .cell').forEach(part => part.remove())
+    return asText(page.documentElement.outerHTML, anchor)
+  }
+}

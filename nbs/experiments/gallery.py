@@ -1,0 +1,79 @@
+"""Each preset on the checkerboard: what it costs, what it reaches, how it moves the data, and samples.
+
+    python nbs/experiments/gallery.py           # a quarter of an hour of one CPU core
+    python nbs/experiments/gallery.py --show    # the table from the committed results
+
+All have the same sizes and the same number of iterations, so that seconds show what a preset costs. Runs are
+left in --out.
+"""
+import torch
+from ndm_nb.data import moving_points, toy
+from ndm_nb.presets import presets
+from ndm_nb.runs import sample_many
+from harness import Experiment, origin
+from images import load, options, train
+
+names = tuple(name for name, row in presets.items() if row.task == 'generation')
+shared = dict(data='checkerboard', width=96, batch=256, iterations=4000)
+steps_of = dict(nfdm_ot=('euler', 2), flow_matching=('euler', 8))  # others: ten ancestral steps, or Heun's
+gallery = Experiment('gallery', key=('preset',))
+
+@gallery.override
+def settings(): return dict(settings=shared)
+
+def packed(x):
+    "Points as a text, in hundredths."
+    return ' '.join(map(str, (100*x).round().int().flatten().tolist()))
+
+def points(text, *shape):
+    "And back."
+    return torch.tensor([int(word) for word in text.split()]).reshape(*shape, -1, 2)/100
+
+@gallery.measure
+@torch.no_grad()
+def run(preset, out, job):
+    "Train one; its bound, its path, and its samples."
+    row, name = presets[preset], f'gallery-{preset}'
+    variance = dict(variance='step') if row.steps else {}
+    with torch.enable_grad(): figures = train(preset, name, job, **shared, **variance)
+    model, config = load(name, out, 'cpu')
+    solver, steps = steps_of.get(preset, ('ancestral', 10) if row.steps else ('heun', 5))
+    samples, nfe = sample_many(model, config, 1500, steps, solver, seed=0)
+    torch.manual_seed(0)
+    x, noise = toy('checkerboard', 160, seed=1), torch.randn(160, 2)
+    path = model.forward_process(x)
+    moved = [path(t.expand(160)).sample(noise) for t in torch.linspace(0, 1, 11)]
+    kept = {key: figures[key] for key in ('total', 'stderr', 'seconds', 'parameters')}
+    return kept | dict(steps=row.steps or 0, solver=solver, nfe=nfe, samples=packed(samples),
+                       path=packed(torch.stack(moved)))
+
+@gallery.table
+def table(record):
+    "A row for each preset."
+    for r in record['runs']:
+        time = f"T = {r['steps']}" if r['steps'] else 'continuous'
+        yield {'preset': f"`{r['preset']}`", 'what it is': presets[r['preset']].about, 'time': time,
+               'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}", 'seconds': f"{r['seconds']:.0f}",
+               'parameters': f"{r['parameters']:,}", 'samples by': f"{r['solver']}, {r['nfe']:g} evaluations"}
+
+def moving(record, chosen):
+    "The forward processes of some presets, with the same points and the same noise."
+    x = toy('checkerboard', 160, seed=1)
+    square = 2*(x[:, 0] + 2).long() + (x[:, 1] > 0)
+    runs = [r for r in record['runs'] if r['preset'] in chosen]
+    return moving_points({r['preset']: points(r['path'], 11) for r in runs}, square, start=5)
+
+def draw(record, axs):
+    "The samples of each."
+    for ax, r in zip(axs.flat, record['runs']):
+        ax.plot(*points(r['samples']).T, '.', ms=1.5, color='#0072B2')
+        ax.set(title=f"{r['preset']}\n{r['nfe']:g} evaluations", xticks=[], yticks=[], aspect='equal',
+               xlim=(-2.7, 2.7), ylim=(-2.7, 2.7))
+
+@gallery.override
+def report(record):
+    "The table."
+    yield origin(record)
+    yield table(record)
+
+if __name__ == '__main__': gallery.main(preset=names, **options | dict(device='cpu'))
