@@ -463,7 +463,8 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
     terms, loss = self._shared({name: sum(part[name] for part in terms) for name in terms[0]})
     if not math.isfinite(loss):
         bad = [name for name, value in terms.items() if not math.isfinite(value)]
-        raise TrainingError(f'the {" and the ".join(bad)} term is not finite')
+        words = f'{" and the ".join(bad)} {"term is" if len(bad) == 1 else "terms are"}'
+        raise TrainingError(f'the {words} not finite')
     self._clip()
     self.optimiser.step()
     self.average.update_parameters(self.model)
