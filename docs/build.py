@@ -37,8 +37,9 @@ def page(path):
 def module_of(name): return NbdevLookup().syms[name][1].removesuffix('.py').replace('/', '.')
 
 def relink(text, folder, pages):
-    "Links to notebooks, as links to their pages."
+    "Links to notebooks, as links to their pages; and to papers that are named by their number."
     to = lambda m: f'](/{pages[(folder/m[1]).resolve()]}.ipynb{m[2] or ""})'
+    text = re.sub(r'(?<!\[)arXiv (\d{4}\.\d{5})', r'[arXiv \1](https://arxiv.org/abs/\1)', text)
     return re.sub(r'\]\((?!/)([\w./]+\.ipynb)(#[\w-]+)?\)', to, text)
 
 def plain(markdown):
