@@ -41,7 +41,7 @@ class ModelOptions(Options):
     terms:int=3 # of a separable transform
     gamma:tuple[float, float]=(-7., 4.) # -log SNR at the data end and (vp only) at the noise end
     predictor:str|None=None # what the network predicts: v, noise, data, residual; for a bridge ends, target
-    base:str|None=None # the base schedule: vp, ot, geometric; for a bridge brownian
+    base:str|None=None # the base: vp, ot, ot_half, geometric; for a bridge brownian
     variance:_Variance|None=None # of a step: posterior, or better step, pixel (by default), network
     transform_width:int|None=None # of the networks of F; by default as wide, unet half
     transform_depth:int|None=None # of the networks of F; by default 1

@@ -10,9 +10,14 @@ ndm_nb/models. A run that is in --out already is not trained anew. NDM_DATA is t
 """
 import shlex, shutil
 from pathlib import Path
+import matplotlib.pyplot as plt
+import torch
 import tyro
-from ndm_nb.presets import trained_models
-from harness import hardware, markdown
+from ndm_nb.conditions import given
+from ndm_nb.data import plot_samples
+from ndm_nb.discrete import sample_ancestral
+from ndm_nb.presets import BuiltModel, trained_models
+from harness import gallery, hardware, markdown
 from images import train
 
 shipped = Path(__file__).parents[2]/'ndm_nb'/'models'
@@ -53,6 +58,15 @@ def table():
         yield {'name': f'`{name}`', 'bound, bits/dim': figure(card, 'total'), 'minutes': f'{minutes:.0f}',
                'MB': f'{size:.1f}', 'made by': f'`{made}`'}
 
+def draw(path):
+    "The picture of the front page: digits as asked, in ten steps."
+    torch.manual_seed(0)
+    c = torch.arange(10).repeat(4)
+    model = given(BuiltModel.from_pretrained('mnist-labels'), c, guidance=1.)
+    fig, ax = plt.subplots(figsize=(7.2, 2.9), layout='constrained')
+    plot_samples(sample_ancestral(model, torch.randn(40, 1, 28, 28), steps=10), ax=ax, columns=10)
+    fig.savefig(path, dpi=100)
+
 def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu', out:str='runs',
          show:bool=False):
     for name in () if show else names:
@@ -60,6 +74,7 @@ def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu'
         options = {key: value for key, value in models[name].items() if key != 'preset'}
         train(models[name]['preset'], name, told, **{k: v for k, v in options.items() if k != 'seed'})
         keep(name, models[name], out, hardware())
+    if not show: draw(gallery/'mnist_labels.png')
     print(markdown(table()))
 
 if __name__ == '__main__': tyro.cli(main)
