@@ -1,15 +1,16 @@
 """Does it pay to tell the forward process the label, too? And do samples show the label they were asked for?
 
-    python nbs/experiments/labels.py            # digits: a quarter of an hour of one CPU core
-    python nbs/experiments/labels.py --data mnist --seeds 1 --models "not told" told     # an hour each
+    python nbs/experiments/labels.py            # digits: half an hour of one CPU core
+    python nbs/experiments/labels.py --data mnist --seeds 1 --models "not told" told "ddpm, told"
     python nbs/experiments/labels.py --show     # the table from the committed results
 
 An NDM of ten steps, told nothing; told the label in predictor and F; in the predictor alone, with an F that
-is wider, so that it has as many parameters. A classifier that has learned from the real training images reads
-the samples: of the digits a support vector machine, of MNIST the small network of images.py. The samples'
-Fréchet distance from held-out images is that of the features of a small network that reads digits
-(equal_compute.py, images.py): of all samples together, and the mean over the labels of that of the samples of
-one label from the images of that label; samples that were asked for nothing count for the label that is read.
+is wider, so that it has as many parameters; and a DDPM, told nothing and told the label. (Of MNIST an hour
+for each.) A classifier that has learned from the real training images reads the samples: of the digits a
+support vector machine, of MNIST the small network of images.py. The samples' Fréchet distance from held-out
+images is that of the features of a small network that reads digits (equal_compute.py, images.py): of all
+samples together, and the mean over the labels of that of the samples of one label from the images of that
+label; samples that were asked for nothing count for the label that is read.
 NDM_DATA is the folder in which MNIST lies (or --data_root).
 """
 from functools import cache
