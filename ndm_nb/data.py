@@ -7,7 +7,7 @@ __all__ = ['sources', 'colours', 'Splits', 'Labelled', 'bare', 'informed', 'chec
            'binarised', 'Source', 'takes', 'dataset', 'located', 'plot_samples', 'Moving', 'moving_points']
 
 # %% ../nbs/08_data.ipynb #22091945
-import json, math, os, zlib
+import html, json, math, os, zlib
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
@@ -521,6 +521,18 @@ button.onclick = () => {{
 show()
 }})()</script></div>"""
 
+def _points_in_time(paths):
+    "The points of all titles, `(titles, moments, n, 2)`; `InputError` for anything else."
+    if not isinstance(paths, dict) or not paths:
+        raise InputError(f'paths is a {type(paths).__name__}; expected a dict, not empty')
+    every = [torch.as_tensor(x).detach().float().cpu() for x in paths.values()]
+    for title, x in zip(paths, every):
+        if x.ndim != 3 or len(x) < 2 or x.shape[2] != 2 or x.shape != every[0].shape:
+            raise InputError(f'paths[{title!r}] has shape {(*x.shape,)}; expected (moments, n, 2), the same for '
+                             'all titles, and two moments at least')
+        check_batch(x, f'paths[{title!r}]')
+    return torch.stack(every)
+
 def moving_points(
     paths:dict, # a title to its points, at two moments at least, `(moments, n, 2)`; as many for each title
     groups=None, # `(n,)`, whole numbers from 0 to 7: the colours of the points
@@ -529,26 +541,26 @@ def moving_points(
     start:int=0, # the moment that is shown first
 ): # `Moving`: Jupyter shows it, and so does the documentation site
     "Points that move with a slider, several pictures side by side, in one piece of HTML."
-    if not isinstance(paths, dict): raise InputError(f'paths of type {type(paths).__name__}; expected a dict')
-    every = torch.stack([torch.as_tensor(x).detach().float().cpu() for x in paths.values()])
-    if every.ndim != 4 or every.shape[1] < 2 or every.shape[3] != 2 or not every.isfinite().all():
-        raise InputError(f'paths of shape {(*every.shape[1:],)}; expected finite points (moments, n, 2), '
-                         'at two moments at least')
+    every = _points_in_time(paths)
     frames, n = every.shape[1:3]
     labels = [f'{t:.2f}' for t in torch.linspace(0, 1, frames)] if labels is None else [*map(str, labels)]
     if len(labels) != frames: raise InputError(f'{len(labels)} labels; expected {frames}, one for each moment')
     groups = [0]*n if groups is None else torch.as_tensor(groups).tolist()
     if len(groups) != n or not {*groups} <= {*range(len(colours))}:
         raise InputError(f'groups of {len(groups)} points; expected {n} whole numbers from 0 to 7')
+    if check_whole(start, 'start', least=0) >= frames:
+        raise InputError(f'start={start}; expected a moment, 0 to {frames - 1}')
     centre = (every.amax((0, 1, 2)) + every.amin((0, 1, 2)))/2
     place = (every - centre)*torch.tensor([500, -500])/(every - centre).abs().max().clamp(1e-9)
     place = place.round().long()
     where = place[:, start].flatten(0, 1).tolist()
     dot = '<circle r="8" fill="{}" opacity=".75" cx="{}" cy="{}"/>'
     drawn = [dot.format(colours[g], *xy) for g, xy in zip(groups*len(paths), where)]
+    name, titles = html.escape(name), [html.escape(str(title)) for title in paths]
     svgs = [_svg.format(title=title, name=name, dots=''.join(drawn[i*n:(i + 1)*n]))
-            for i, title in enumerate(paths)]
+            for i, title in enumerate(titles)]
     at = json.dumps(place.transpose(0, 1).flatten(1).tolist(), separators=(',', ':'))
+    labels = json.dumps(labels).replace('<', '\\u003c')
     return Moving(_page.format(id=f'moving-{zlib.crc32(at.encode()):08x}', svgs=''.join(svgs), name=name, at=at,
-                               labels=json.dumps(labels), last=frames - 1, value=start, wide=150))
+                               labels=labels, last=frames - 1, value=start, wide=150))
 
