@@ -492,8 +492,10 @@ _svg = """<svg viewBox="-550 -610 1100 1160" role="img" aria-label="{title}: poi
 
 _page = """<div id="{id}" class="moving"><div style="display:flex;flex-wrap:wrap;gap:1em">{svgs}</div>
 <label style="display:flex;gap:.6em;align-items:center;max-width:42em">
-<button type="button" aria-label="play or stop">&#9654;</button>{name} = <output style="min-width:2.5em"></output>
-<input type="range" min="0" max="{last}" step=".05" value="{value}" style="flex:1" aria-label="{name}"></label>
+<button type="button" aria-label="play or stop">&#9654;</button>
+{name} = <output style="min-width:2.5em"></output>
+<input type="range" min="0" max="{last}" step=".05" value="{value}" style="flex:1"
+aria-label="{name}"></label>
 <style>#{id} svg {{ flex: 1 1 {wide}px; max-width: 420px }}</style>
 <script>(() => {{
 const at = {at}, labels = {labels}, all = document.querySelectorAll("#{id}")
@@ -528,8 +530,8 @@ def _points_in_time(paths):
     every = [torch.as_tensor(x).detach().float().cpu() for x in paths.values()]
     for title, x in zip(paths, every):
         if x.ndim != 3 or len(x) < 2 or x.shape[2] != 2 or x.shape != every[0].shape:
-            raise InputError(f'paths[{title!r}] has shape {(*x.shape,)}; expected (moments, n, 2), the same for '
-                             'all titles, and two moments at least')
+            raise InputError(f'paths[{title!r}] has shape {(*x.shape,)}; expected (moments, n, 2), the same '
+                             'for all titles, and two moments at least')
         check_batch(x, f'paths[{title!r}]')
     return torch.stack(every)
 
@@ -544,7 +546,8 @@ def moving_points(
     every = _points_in_time(paths)
     frames, n = every.shape[1:3]
     labels = [f'{t:.2f}' for t in torch.linspace(0, 1, frames)] if labels is None else [*map(str, labels)]
-    if len(labels) != frames: raise InputError(f'{len(labels)} labels; expected {frames}, one for each moment')
+    if len(labels) != frames:
+        raise InputError(f'{len(labels)} labels; expected {frames}, one for each moment')
     groups = [0]*n if groups is None else torch.as_tensor(groups).tolist()
     if len(groups) != n or not {*groups} <= {*range(len(colours))}:
         raise InputError(f'groups of {len(groups)} points; expected {n} whole numbers from 0 to 7')
@@ -561,6 +564,7 @@ def moving_points(
             for i, title in enumerate(titles)]
     at = json.dumps(place.transpose(0, 1).flatten(1).tolist(), separators=(',', ':'))
     labels = json.dumps(labels).replace('<', '\\u003c')
-    return Moving(_page.format(id=f'moving-{zlib.crc32(at.encode()):08x}', svgs=''.join(svgs), name=name, at=at,
-                               labels=labels, last=frames - 1, value=start, wide=150))
+    own = f'moving-{zlib.crc32(at.encode()):08x}'
+    return Moving(_page.format(id=own, svgs=''.join(svgs), name=name, at=at, labels=labels, last=frames - 1,
+                               value=start, wide=150))
 

@@ -325,8 +325,8 @@ def _downloaded(name, options):
     try: return snapshot_download(name, **options)
     except Exception as e:                                     # which ones depends on its version
         problem = (str(e).splitlines() or [type(e).__name__])[0]
-        raise InputError(f'{name!r} is neither a folder nor a model that can be had from the hub ({problem}); '
-                         'expected either, and for the hub a connection to it') from None
+        raise InputError(f'{name!r} is neither a folder nor a model that can be had from the hub '
+                         f'({problem}); expected either, and for the hub a connection to it') from None
 
 # %% ../nbs/28_presets.ipynb #p2200015
 def build(
