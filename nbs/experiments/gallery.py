@@ -1,10 +1,9 @@
-"""Each preset on the checkerboard: what it costs, what it reaches, how it moves the data, and samples.
+"""Each preset on the checkerboard: what it reaches, how it moves the data, and samples.
 
     python nbs/experiments/gallery.py           # a quarter of an hour of one CPU core
     python nbs/experiments/gallery.py --show    # the table from the committed results
 
-All have the same sizes and the same number of iterations, so that seconds show what a preset costs. Runs are
-left in --out.
+All have the same sizes and the same number of iterations. Runs are left in --out.
 """
 import torch
 from ndm_nb.data import moving_points, toy
@@ -43,7 +42,7 @@ def run(preset, out, job):
     x, noise = toy('checkerboard', 160, seed=1), torch.randn(160, 2)
     path = model.forward_process(x)
     moved = [path(t.expand(160)).sample(noise) for t in torch.linspace(0, 1, 11)]
-    kept = {key: figures[key] for key in ('total', 'stderr', 'seconds', 'parameters')}
+    kept = {key: figures[key] for key in ('total', 'stderr', 'parameters')}
     return kept | dict(steps=row.steps or 0, solver=solver, nfe=nfe, samples=packed(samples),
                        path=packed(torch.stack(moved)))
 
@@ -53,7 +52,7 @@ def table(record):
     for r in record['runs']:
         time = f"T = {r['steps']}" if r['steps'] else 'continuous'
         yield {'preset': f"`{r['preset']}`", 'what it is': presets[r['preset']].about, 'time': time,
-               'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}", 'seconds': f"{r['seconds']:.0f}",
+               'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}",
                'parameters': f"{r['parameters']:,}", 'samples by': f"{r['solver']}, {r['nfe']:g} evaluations"}
 
 def moving(record, chosen):
