@@ -79,7 +79,8 @@ def chapter(path, pages):
             front = yaml.safe_load(cell.source.strip().strip('-'))
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
             lead = f'{{.lead}}\n[notebook]({url}) {front.get("description", "")}'
-            index = f'```{{index}} {", ".join(words(path))}\n```\n\n' if words(path) else ''
+            main = ', '.join(f'!{word}' for word in words(path))              # main entries come first
+            index = f'```{{index}} {main}\n```\n\n' if main else ''
             nb.cells[i] = mk_cell(f'{index}# {front["title"]}\n\n{lead}', 'markdown')
         elif cell.cell_type == 'code':
             hidden = re.search(r'^#\| echo: false', cell.source, re.M)

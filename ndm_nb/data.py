@@ -10,7 +10,7 @@ __all__ = ['sources', 'colours', 'Splits', 'Labelled', 'bare', 'informed', 'chec
 import html, json, math, os, zlib
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -523,13 +523,17 @@ button.onclick = () => {{
 show()
 }})()</script></div>"""
 
+_numbers = count()
+
 def _points_in_time(paths):
     "The points of all titles, `(titles, moments, n, 2)`; `InputError` for anything else."
     if not isinstance(paths, dict) or not paths:
         raise InputError(f'paths is a {type(paths).__name__}; expected a dict, not empty')
-    every = [torch.as_tensor(x).detach().float().cpu() for x in paths.values()]
+    try: every = [torch.as_tensor(x).detach().float().cpu() for x in paths.values()]
+    except (TypeError, ValueError, RuntimeError) as e:
+        raise InputError(f'paths: {e}; expected tensors') from None
     for title, x in zip(paths, every):
-        if x.ndim != 3 or len(x) < 2 or x.shape[2] != 2 or x.shape != every[0].shape:
+        if x.ndim != 3 or len(x) < 2 or not len(x[0]) or x.shape[2] != 2 or x.shape != every[0].shape:
             raise InputError(f'paths[{title!r}] has shape {(*x.shape,)}; expected (moments, n, 2), the same '
                              'for all titles, and two moments at least')
         check_batch(x, f'paths[{title!r}]')
@@ -545,12 +549,13 @@ def moving_points(
     "Points that move with a slider, several pictures side by side, in one piece of HTML."
     every = _points_in_time(paths)
     frames, n = every.shape[1:3]
-    labels = [f'{t:.2f}' for t in torch.linspace(0, 1, frames)] if labels is None else [*map(str, labels)]
-    if len(labels) != frames:
-        raise InputError(f'{len(labels)} labels; expected {frames}, one for each moment')
-    groups = [0]*n if groups is None else torch.as_tensor(groups).tolist()
-    if len(groups) != n or not {*groups} <= {*range(len(colours))}:
-        raise InputError(f'groups of {len(groups)} points; expected {n} whole numbers from 0 to 7')
+    if labels is None: labels = [f'{t:.2f}' for t in torch.linspace(0, 1, frames)]
+    if not isinstance(labels, list|tuple) or len(labels) != frames:
+        raise InputError(f'labels={labels!r}; expected a list of {frames}, one for each moment')
+    groups = [0]*n if groups is None else groups.tolist() if hasattr(groups, 'tolist') else groups
+    if not isinstance(groups, list|tuple) or len(groups) != n or not all(g in range(8) for g in groups):
+        raise InputError(f'groups={groups!r:.60}; expected {n} whole numbers from 0 to 7')
+    groups = [int(g) for g in groups]
     if check_whole(start, 'start', least=0) >= frames:
         raise InputError(f'start={start}; expected a moment, 0 to {frames - 1}')
     centre = (every.amax((0, 1, 2)) + every.amin((0, 1, 2)))/2
@@ -563,8 +568,8 @@ def moving_points(
     svgs = [_svg.format(title=title, name=name, dots=''.join(drawn[i*n:(i + 1)*n]))
             for i, title in enumerate(titles)]
     at = json.dumps(place.transpose(0, 1).flatten(1).tolist(), separators=(',', ':'))
-    labels = json.dumps(labels).replace('<', '\\u003c')
-    own = f'moving-{zlib.crc32(at.encode()):08x}'
+    labels = json.dumps([*map(str, labels)]).replace('<', '\\u003c')
+    own = f'moving-{next(_numbers)}-{zlib.crc32(at.encode()):08x}'         # another one each time
     return Moving(_page.format(id=own, svgs=''.join(svgs), name=name, at=at, labels=labels, last=frames - 1,
                                value=start, wide=150))
 

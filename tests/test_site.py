@@ -80,14 +80,16 @@ cut_off = """() => [...document.querySelectorAll('article *')].filter(e => {
     return true
 }).map(e => e.tagName + ' ' + e.textContent.slice(0, 60))"""
 
-scrolling = 'div.math, .table-wrapper, .highlight pre, .output, .output pre'
+scrolling = 'div.math, .table-wrapper, .highlight pre, .cell_output, .cell_output pre'
 overflowing = """css => [...document.querySelectorAll(css)].filter(e => e.scrollWidth > e.clientWidth + 1)
     .map(e => e.textContent.trim().slice(0, 60))"""
 out_of_reach = """css => [...document.querySelectorAll(css)]
     .filter(e => e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
     .map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
-too_small = """() => [...document.querySelectorAll('.output img')]
+too_small = """() => [...document.querySelectorAll('.cell_output img')]
     .filter(e => e.width < .649*e.naturalWidth).map(e => e.src)"""
+
+drawn = '() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))'
 
 def counts(url):
     "How many headings, figures and outputs a page must have, by the notebook that it was made from."
@@ -125,6 +127,7 @@ def visit(page, url):
     wide = page.evaluate(overflowing, 'div.math, .table-wrapper')
     problems += [f'cut off at 1440: {text}' for text in wide]
     page.set_viewport_size(dict(width=390, height=844))
+    page.evaluate(drawn)                                    # the page has seen its new size
     problems += [f'wider than a phone: {text}' for text in page.evaluate(cut_off)[:3]]
     problems += [f'not for the keyboard: {text}' for text in page.evaluate(out_of_reach, scrolling)[:3]]
     problems += [f'too small on a phone: {src}' for src in page.evaluate(too_small)]
@@ -178,9 +181,9 @@ def test_faults_are_seen(site, base, page):
         'raw in the text: \\frac': before_a_heading(r'<p>\frac12</p>'),
         'an address in memory: <f at 0x7f>': before_a_heading('<pre>&lt;f at 0x7f&gt;</pre>'),
         'raw in the text: **': before_a_heading('<p>a **bold** claim</p>'),
-        'cut off at 1440': before_a_heading('<div class="math"><p style="width: 1500px">x</p></div>'),
+        'cut off at 1440': before_a_heading('<div class="math"><div style="width: 1500px">x</div></div>'),
         'not for the keyboard': lambda s: s.replace('site.js', 'nosuch.js').replace(
-            '<h2>', '<div class="output"><p style="width: 900px">wide</p></div><h2>', 1),
+            '<h2>', '<div class="cell_output"><div style="width: 900px">wide</div></div><h2>', 1),
         'too small on a phone': lambda s: s.replace('site.js', 'nosuch.js'),
         'wider than a phone': before_a_heading('<div style="width: 900px">wide</div>')}
     shutil.copy(source/'paths.ipynb', like)
