@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['Curve', 'Transform', 'IdentityTransform', 'NetTransform', 'power_basis', 'SeparableCurve', 'SeparableTransform',
-           't_jvp']
+           'check_transform', 't_jvp']
 
 # %% ../nbs/03_transforms.ipynb #be9359e6
+import copy
 from collections.abc import Callable
 from functools import partial
 import torch
 from torch import Tensor, nn
-from .core import InputError, check_like, check_whole, expand, t_flow, t_jvp
+from .core import InputError, check_batch, check_like, check_whole, expand, repeatable, t_flow, t_jvp
 
 # %% ../nbs/03_transforms.ipynb #fadb7592
 _all_ = ['t_jvp']        # so that `t_jvp` can be imported from here, too
@@ -130,3 +131,38 @@ class SeparableTransform(Transform):
             raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; '
                              f'expected {expected}, the second for the {K} terms of the basis')
         return SeparableCurve(x, h.to(x.dtype), self.basis)
+
+# %% ../nbs/03_transforms.ipynb #t0300002
+def check_transform(
+    transform:Transform, # it stays as it is, a copy of it is tried out, with other parameters
+    x:Tensor, # data to try it on, shape `(B, *event)`
+)->Transform: # `transform`
+    """Try out whether a transform starts at the data, and has the velocity that it says.
+
+    If not, raises an `InputError` that says what is wrong."""
+    name = type(transform).__name__
+    if not isinstance(transform, nn.Module): raise InputError(f'transform is a {name}; expected a Transform')
+    own, x = copy.deepcopy(transform).double().requires_grad_(), check_batch(x).double()
+    with repeatable(0, x.device), torch.enable_grad():
+        for p in own.parameters(): p.data += .1*torch.randn_like(p)         # heads may be zero
+        defect = _defect(own, x)
+    if defect: raise InputError(f'{name} {defect}')
+    return transform
+
+def _defect(transform, x, h=1e-5):
+    "What is wrong with a transform, in words, or None."
+    curve, t = transform(x), torch.linspace(.05, .95, len(x), device=x.device).double()
+    if not isinstance(curve, Curve): return f'returned a {type(curve).__name__}; expected a Curve'
+    try: start = curve(0*t)
+    except RuntimeError as e: return f'cannot be called: {e}; expected a function of times (B,), see `expand`'
+    if start.shape != x.shape: return f'has points of shape {(*start.shape,)}; expected {(*x.shape,)}'
+    off = (start - x).abs().max().item()
+    if not off < 1e-6: return f'moves the data at t = 0, by up to {off:.3g}; expected F(x, 0) = x'
+    try:
+        velocity = curve.flow(t)[1]
+        if velocity.requires_grad: velocity.square().sum().backward()
+    except (NotImplementedError, RuntimeError) as e: return f'has no velocity to train with: {e}'
+    slope = (curve(t + h) - curve(t - h))/(2*h)
+    error = ((velocity - slope).norm()/slope.norm().clamp(1e-6)).item()
+    if not error < 1e-4:
+        return f'has a velocity that is {error:.1%} off a finite difference; expected F to be smooth in t'
