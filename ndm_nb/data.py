@@ -478,7 +478,10 @@ def _plot_others(x, ax, most=20):
 # %% ../nbs/08_data.ipynb #d0900002
 class Moving:
     "Points that move, for Jupyter and for a page: a slider, a button, and no need of a server."
-    def __init__(self, html): self.html = html
+    def __init__(self,
+        html:str, # what is shown
+    ): self.html = html
+
     def _repr_html_(self): return self.html
     def __repr__(self): return 'points that move; shown in Jupyter and on the documentation site'
 

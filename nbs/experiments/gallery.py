@@ -65,7 +65,7 @@ def moving(record, chosen):
 def draw(record, axs):
     "The samples of each."
     for ax, r in zip(axs.flat, record['runs']):
-        ax.plot(*points(r['samples']).T, '.', ms=1.5, color='#0072B2')
+        ax.plot(*points(r['samples'])[:800].T, '.', ms=2, color='#0072B2')
         ax.set(title=f"{r['preset']}\n{r['nfe']:g} evaluations", xticks=[], yticks=[], aspect='equal',
                xlim=(-2.7, 2.7), ylim=(-2.7, 2.7))
 
