@@ -20,7 +20,7 @@ from torch import Tensor
 from .checkpoints import checkpoint_files, foreign, write_atomically
 from .core import InputError, Options, check_whole, choose
 from .data import plot_samples
-from .presets import BuiltModel, build, load_folder, presets, variances
+from .presets import BuiltModel, build, load_folder, presets, trained_models, variances
 from .sampling import count_nfe
 from .tasks import DataOptions, Generation, ObjectiveOptions, columns_for, tasks
 from .training import TrainingOptions, check_seed, mix_seed
@@ -263,6 +263,10 @@ def load_run(
     device='cpu', # where to put the model
 )->tuple: # `(model, config)`: a `BuiltModel` in `eval` mode, and a `Configuration`
     "A trained model and its configuration. Raises `InputError` if the folder is not a complete run."
+    shipped = trained_models().get(str(folder))
+    if shipped and not os.path.isdir(folder):
+        raise InputError(f'{folder} comes with the library; expected a folder of yours: copy {shipped}, or in '
+                         f'Python take BuiltModel.from_pretrained({str(folder)!r})')
     model, config = load_folder(folder)
     if 'data' not in config:
         raise InputError(f'{folder} is a saved model and not a run; expected a folder that ndm_train wrote')
