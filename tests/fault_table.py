@@ -871,6 +871,8 @@ table = dict(
          'of_prior + q.log_prob(y)', '22_latent'),
         ('an importance weight without the prior', '_log_prob(model, y, x) + of_prior -',
          '_log_prob(model, y, x) -', '22_latent'),
+        ('the sum of the weights, not their mean', 'every.logsumexp(0) - math.log(K)', 'every.logsumexp(0)',
+         '22_latent'),
     ],
     conditions=[
         ('the vector of none is that of the last class', 'torch.where(c < 0, self.classes, c)',
