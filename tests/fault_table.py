@@ -873,6 +873,11 @@ table = dict(
          '_log_prob(model, y, x) -', '22_latent'),
         ('the sum of the weights, not their mean', 'every.logsumexp(0) - math.log(K)', 'every.logsumexp(0)',
          '22_latent'),
+        ('the mean of the logarithms', 'every.logsumexp(0) - math.log(K)', 'every.mean(0)', '22_latent'),
+        ('one latent for all of the weights', 'torch.stack([weights() for _ in range(K)])',
+         'torch.stack([weights()]*K)', '22_latent'),
+        ('the spread of a pretrained encoder without its scale', '(q.std*self.scale).log()', 'q.std.log()',
+         '22_latent'),
     ],
     conditions=[
         ('the vector of none is that of the last class', 'torch.where(c < 0, self.classes, c)',
