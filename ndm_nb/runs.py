@@ -265,8 +265,8 @@ def load_run(
     "A trained model and its configuration. Raises `InputError` if the folder is not a complete run."
     shipped = trained_models().get(str(folder))
     if shipped and not os.path.isdir(folder):
-        raise InputError(f'{folder} comes with the library; expected a folder of yours: copy {shipped}, or in '
-                         f'Python take BuiltModel.from_pretrained({str(folder)!r})')
+        raise InputError(f'{folder} comes with the library; expected a folder of yours: copy {shipped}, or '
+                         f'in Python take BuiltModel.from_pretrained({str(folder)!r})')
     model, config = load_folder(folder)
     if 'data' not in config:
         raise InputError(f'{folder} is a saved model and not a run; expected a folder that ndm_train wrote')

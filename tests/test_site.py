@@ -87,7 +87,7 @@ out_of_reach = """css => [...document.querySelectorAll(css)]
     .filter(e => e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
     .map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
 too_small = """() => [...document.querySelectorAll('.cell_output img')]
-    .filter(e => e.width < .649*e.naturalWidth).map(e => e.src)"""
+    .filter(e => e.offsetWidth < .649*e.naturalWidth).map(e => e.src)"""
 
 drawn = '() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))'
 
