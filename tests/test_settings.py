@@ -125,7 +125,7 @@ def test_likelihood_of_a_bridge(gamma, dtype):
     x0, x1 = q.sample((32,)), torch.randn(32, 1).double()
     found = log_prob_bridge(model.to(dtype), x0.to(dtype), x1.to(dtype)).double()
     off = (found - q.log_prob(x0).sum(1)).abs()
-    # The ends are narrow: in single precision it is rounding, of which one point may have more, by the machine
+    # The ends are narrow: in single precision rounding, of which a point may have more on some machines
     mean, most = (2e-3, 5e-3) if dtype == torch.float64 else (.01, .1)
     assert off.mean() < mean and off.max() < most
 
