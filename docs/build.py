@@ -19,6 +19,7 @@ from nbdev.processors import FilterDefaults
 
 root = Path(__file__).resolve().parents[1]
 nbs, source, site = root/'nbs', root/'_site', root/'_docs'
+words = yaml.safe_load((root/'docs'/'search.yml').read_text(encoding='utf-8'))  # for the index, by page
 empty = inspect.Parameter.empty
 
 # --- chapters ---
@@ -47,11 +48,6 @@ def plain(markdown):
     last = markdown.strip().split('\n\n')[-1]
     return re.sub(r'[$*`\\{}]|\]\([^)]*\)|\[', '', last).replace('\n', ' ')[:300]
 
-def words(path):
-    "Entries of the index for a page, by docs/search.yml."
-    entries = yaml.safe_load((root/'docs'/'search.yml').read_text(encoding='utf-8'))
-    return entries.get(str(path.relative_to(nbs)), [])
-
 def shown_alone(path, cell):
     "The Markdown that a cell shows, if that is all that it shows; None for figures."
     assert cell.outputs, f'{path}: a cell that only shows its output has none; run docs/refresh.py on it'
@@ -79,7 +75,8 @@ def chapter(path, pages):
             front = yaml.safe_load(cell.source.strip().strip('-'))
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
             lead = f'{{.lead}}\n[notebook]({url}) {front.get("description", "")}'
-            main = ', '.join(f'!{word}' for word in words(path))              # main entries come first
+            found = words.get(str(path.relative_to(nbs)), ())
+            main = ', '.join(f'!{word}' for word in found)                    # main entries come first
             index = f'```{{index}} {main}\n```\n\n' if main else ''
             nb.cells[i] = mk_cell(f'{index}# {front["title"]}\n\n{lead}', 'markdown')
         elif cell.cell_type == 'code':

@@ -125,9 +125,9 @@ def test_likelihood_of_a_bridge(gamma, dtype):
     x0, x1 = q.sample((32,)), torch.randn(32, 1).double()
     found = log_prob_bridge(model.to(dtype), x0.to(dtype), x1.to(dtype)).double()
     off = (found - q.log_prob(x0).sum(1)).abs()
-    # The ends are narrow: in single precision rounding, of which a point may have more on some machines
-    mean, most = (2e-3, 5e-3) if dtype == torch.float64 else (.01, .1)
-    assert off.mean() < mean and off.max() < most
+    most = 5e-3 if dtype == torch.float64 else .02             # the ends are narrow: it is rounding
+    if dtype == torch.float32 and gamma[0] < -13: most = .05   # .004 to .029 for six seeds; by the machine
+    assert off.max() < most and off.mean() < most/2
 
 def spread(x, mean, std):
     "By how much mean and standard deviation of samples are off, in standard deviations."

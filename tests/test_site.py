@@ -82,10 +82,7 @@ cut_off = """() => [...document.querySelectorAll('article *')].filter(e => {
 
 scrolling = 'div.math, .table-wrapper, .highlight pre, .cell_output, .cell_output pre'
 overflowing = """css => [...document.querySelectorAll(css)].filter(e => e.scrollWidth > e.clientWidth + 1)
-    .map(e => e.textContent.trim().slice(0, 60))"""
-out_of_reach = """css => [...document.querySelectorAll(css)]
-    .filter(e => e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
-    .map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
+    .map(e => ({reached: e.tabIndex >= 0, text: e.tagName + ' ' + e.textContent.trim().slice(0, 60)}))"""
 too_small = """() => [...document.querySelectorAll('.cell_output img')]
     .filter(e => e.offsetWidth < .649*e.naturalWidth).map(e => e.src)"""
 
@@ -125,11 +122,12 @@ def visit(page, url):
     if seen['copy'] < seen['code']: problems.append('code without a copy button')
     page.set_viewport_size(dict(width=1440, height=900))
     wide = page.evaluate(overflowing, 'div.math, .table-wrapper')
-    problems += [f'cut off at 1440: {text}' for text in wide]
+    problems += [f'cut off at 1440: {part["text"]}' for part in wide]
     page.set_viewport_size(dict(width=390, height=844))
     page.evaluate(drawn)                                    # the page has seen its new size
     problems += [f'wider than a phone: {text}' for text in page.evaluate(cut_off)[:3]]
-    problems += [f'not for the keyboard: {text}' for text in page.evaluate(out_of_reach, scrolling)[:3]]
+    unreached = [part['text'] for part in page.evaluate(overflowing, scrolling) if not part['reached']]
+    problems += [f'not for the keyboard: {text}' for text in unreached[:3]]
     problems += [f'too small on a phone: {src}' for src in page.evaluate(too_small)]
     return [f'{url}: {problem}' for problem in problems], seen['ids'], seen['links']
 

@@ -9,12 +9,13 @@ import torch
 from ndm_nb.data import moving_points, toy
 from ndm_nb.presets import presets
 from ndm_nb.runs import sample_many
-from harness import Experiment, origin
+from harness import Experiment, origin, square_of
 from images import load, options, train
 
 names = tuple(name for name, row in presets.items() if row.task == 'generation')
 shared = dict(data='checkerboard', width=96, batch=256, iterations=4000)
 steps_of = dict(nfdm_ot=('euler', 2), flow_matching=('euler', 8))  # others: ten ancestral steps, or Heun's
+moments, held = 11, toy('checkerboard', 160, seed=1)                # of the paths that are shown
 gallery = Experiment('gallery', key=('preset',))
 
 @gallery.override
@@ -39,9 +40,8 @@ def run(preset, out, job):
     solver, steps = steps_of.get(preset, ('ancestral', 10) if row.steps else ('heun', 5))
     samples, nfe = sample_many(model, config, 1500, steps, solver, seed=0)
     torch.manual_seed(0)
-    x, noise = toy('checkerboard', 160, seed=1), torch.randn(160, 2)
-    path = model.forward_process(x)
-    moved = [path(t.expand(160)).sample(noise) for t in torch.linspace(0, 1, 11)]
+    path, noise = model.forward_process(held), torch.randn_like(held)
+    moved = [path(t.expand(len(held))).sample(noise) for t in torch.linspace(0, 1, moments)]
     kept = {key: figures[key] for key in ('total', 'stderr', 'parameters')}
     return kept | dict(steps=row.steps or 0, solver=solver, nfe=nfe, samples=packed(samples),
                        path=packed(torch.stack(moved)))
@@ -57,10 +57,8 @@ def table(record):
 
 def moving(record, chosen):
     "The forward processes of some presets, with the same points and the same noise."
-    x = toy('checkerboard', 160, seed=1)
-    square = 2*(x[:, 0] + 2).long() + (x[:, 1] > 0)
-    runs = [r for r in record['runs'] if r['preset'] in chosen]
-    return moving_points({r['preset']: points(r['path'], 11) for r in runs}, square, start=5)
+    paths = {r['preset']: points(r['path'], moments) for r in record['runs'] if r['preset'] in chosen}
+    return moving_points(paths, square_of(held), start=moments//2)
 
 def draw(record, axs):
     "The samples of each."

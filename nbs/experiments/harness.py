@@ -71,6 +71,10 @@ class Runs(list):
     def mean(self, name): return mean(self.get(name))
     def pm(self, name, form='.3f', unit=1): return pm([value*unit for value in self.get(name)], form)
 
+def square_of(x):
+    "Which of the eight squares of the checkerboard points are from, 0 to 7."
+    return 2*(x[:, 0] + 2).long() + (x[:, 1] > 0)
+
 def markdown(rows):
     "A table of dicts, with a column for each name."
     rows = list(rows)

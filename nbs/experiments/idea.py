@@ -8,7 +8,7 @@ from ndm_nb.evaluation import bound_for
 from ndm_nb.paths import LinearForward
 from ndm_nb.presets import build
 from ndm_nb.training import Trainer
-from harness import gallery
+from harness import gallery, square_of
 
 page = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 400"
 font-family="sans-serif" font-size="17">
@@ -31,7 +31,7 @@ def train(steps=10, iterations=2500):
 def draw(model, path, n=300, moments=17, scale=31):
     "Points and their noise, moved from data to noise and back."
     x, noise = toy('checkerboard', n, seed=1), torch.randn(n, 2)
-    square = (2*(x[:, 0] + 2).long() + (x[:, 1] > 0)).tolist()
+    square = square_of(x).tolist()
     times = torch.linspace(0, 1, moments)
     processes = {'a fixed process': LinearForward(model.forward_process.schedule),
                  'a learned process': model.forward_process}

@@ -71,8 +71,7 @@ def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu'
          show:bool=False):
     for name in () if show else names:
         told = dict(seed=0, precision='', data_root=data_root, device=device, out=out) | models[name]
-        options = {key: value for key, value in models[name].items() if key != 'preset'}
-        train(models[name]['preset'], name, told, **{k: v for k, v in options.items() if k != 'seed'})
+        train(name=name, job=told, **{key: value for key, value in models[name].items() if key != 'seed'})
         keep(name, models[name], out, hardware())
     if not show: draw(gallery/'mnist_labels.png')
     print(markdown(table()))
