@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from .continuous import ContinuousBound, continuous_bound
 from .core import InputError, antithetic_time, as_number, check_batch, check_like, check_time
-from .core import check_whole, expand, sum_event
+from .core import any_seen, check_whole, expand, sum_event
 from .data import Splits
 from .likelihood import log_prob_ode
 from .model import Bound, NeuralDiffusion, Predictor, Trajectory, told
@@ -306,7 +306,7 @@ def _check_cost(cost, z, t):
         raise InputError(f'{name} returned {got}; '
                          f'expected one number for each sample, shape {tuple(t.shape)}')
     bad = ~value.isfinite()
-    if bad.any():
+    if any_seen(bad):
         raise InputError(f'{name} is {value[bad][0]:.3g} at t={t[bad][0]:.3g}; expected finite values')
     return value
 

@@ -10,7 +10,7 @@ __all__ = ['Condition', 'Labels', 'Vectors', 'Several', 'Pictures', 'Beside', 'c
 import copy, math
 import torch
 from torch import Tensor, nn
-from .core import InputError, as_number, check_batch, check_type
+from .core import InputError, any_seen, as_number, check_batch, check_type
 from .core import check_whole, evaluating, expand, repeatable, shard_rows
 from .data import Labelled, as_float
 from .model import Bound, BoundEstimator, Guidance, NeuralDiffusion, Predictor, told
@@ -71,7 +71,7 @@ class Labels(Condition):
             raise InputError(f'the labels are {kind}; expected a tensor of whole numbers, shape (B,)')
         c = c.long()
         bad = (c < -1) | (c >= self.classes)
-        if not torch.compiler.is_compiling() and bad.any():
+        if not torch.compiler.is_compiling() and any_seen(bad):
             raise InputError(f'label {int(c[bad][0])} of {self.classes} classes; '
                              f'expected 0 to {self.classes - 1}, or -1 for none')
         return c
@@ -98,7 +98,7 @@ class Vectors(Condition):
 
     def check(self, c):
         check_batch(c, 'the condition', self.event, finite=False)
-        if not torch.compiler.is_compiling() and c.isinf().any():
+        if not torch.compiler.is_compiling() and any_seen(c.isinf()):
             raise InputError('the condition has infinities; expected numbers, or NaN for none')
         return c
 

@@ -8,7 +8,7 @@ __all__ = ['generative_drift', 'mismatch', 'Difference', 'integrand', 'continuou
 # %% ../nbs/12_continuous.ipynb #380a31df
 from typing import NamedTuple
 from torch import Tensor
-from .core import InputError, check_batch, check_time, expand, sum_event
+from .core import InputError, any_seen, check_batch, check_time, expand, sum_event
 from .model import Bound, BoundEstimator, NeuralDiffusion, boundary_terms, guided
 from .paths import Marginal
 from .times import EvenTimes
@@ -86,7 +86,7 @@ def continuous_bound(
     path = model.path(x)
     q, g = path.flow(t), model.volatility(t)
     bad = ~(g > 0) | ~g.isfinite()
-    if bad.any():
+    if any_seen(bad):
         raise InputError(f'the volatility is {g[bad][0]:.3g} at t={t[bad][0]:.3g}; the bound divides by g², '
                          'so expected g > 0 and finite, such as MarkovVolatility(schedule)')
     z = q.sample(noise(path.data()) if noise and model.training else None)

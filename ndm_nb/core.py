@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['expand', 'sum_event', 't_jvp', 'written_out', 'may_fuse', 'may_go_backward', 't_flow', 'remembering', 'remembered',
-           'InputError', 'check_batch', 'check_like', 'check_time', 'check_whole', 'as_number', 'choose', 'check_type',
-           'unknown_name', 'Options', 'shard', 'shard_rows', 'randn_rows', 'gather_rows', 'whole_batch', 'learn_rows',
-           'antithetic_time', 'bucket', 'evaluating', 'frozen', 'repeatable', 'Stateful']
+           'any_seen', 'InputError', 'check_batch', 'check_like', 'check_time', 'check_whole', 'as_number', 'choose',
+           'check_type', 'unknown_name', 'Options', 'shard', 'shard_rows', 'randn_rows', 'gather_rows', 'whole_batch',
+           'learn_rows', 'antithetic_time', 'bucket', 'evaluating', 'frozen', 'repeatable', 'Stateful']
 
 # %% ../nbs/00_core.ipynb #4aebe9a3
 import difflib, math, threading
@@ -120,6 +120,14 @@ def remembered(
     if key not in _here.known: _here.known[key] = owner, of, compute()
     return _here.known[key][-1]
 
+# %% ../nbs/00_core.ipynb #c0de0041
+def any_seen(
+    mask:Tensor, # what would be wrong, booleans of any shape
+)->bool: # False while a CUDA graph is captured, where no value can be looked at
+    "Is any of them true?"
+    return not (mask.is_cuda and torch.cuda.is_current_stream_capturing()) and bool(mask.any())
+
+
 # %% ../nbs/00_core.ipynb #a3949b56
 class InputError(ValueError):
     "What the caller gave cannot be used. The message names it, what was given, and what is expected."
@@ -148,7 +156,7 @@ def check_batch(
         raise InputError(f'{name} is on the meta device, where tensors have no values; '
                          'expected finite values')
     # a sum shows in one pass whether it is worth looking for values that are not finite
-    if finite and not x.sum().isfinite() and not torch.isfinite(x).all():
+    if finite and any_seen(~x.sum().isfinite()) and not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
         raise InputError(f'{name} contains NaN or infinity in {bad} of {len(x)} samples; '
                          'expected finite values')

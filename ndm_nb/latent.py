@@ -12,7 +12,7 @@ import math, os
 import numpy as np
 import torch
 from torch import Tensor, nn
-from .core import InputError, as_number, check_batch, check_whole, evaluating
+from .core import InputError, any_seen, as_number, check_batch, check_whole, evaluating
 from .core import repeatable, sum_event
 from .data import as_float
 from .files import Rows, open_array
@@ -48,7 +48,7 @@ def _mean_and_spread(out, like, coder, event='*event'):
 # %% ../nbs/22_latent.ipynb #l2200013
 def _check_coins(x):
     "`x`, if it consists of -1 and 1."
-    if not (x.abs() != 1).any(): return x
+    if not any_seen(x.abs() != 1): return x
     raise InputError(f'x has the value {x[x.abs() != 1][0]:.4g}; expected -1 and 1 only')
 
 class Coins:

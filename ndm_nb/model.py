@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, Stateful, check_batch, check_like, check_type
+from .core import InputError, Stateful, any_seen, check_batch, check_like, check_type
 from .core import check_whole, expand, sum_event
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule
@@ -170,7 +170,7 @@ def level_index(
     spacing = values[1] - values[0]
     index = ((x - values[0])/spacing).round().long().clamp(0, len(values) - 1)
     off = ~((x - values[index]).abs() <= spacing/100)    # also true for NaN
-    if off.any():
+    if any_seen(off):
         raise InputError(f'x contains the value {x[off][0]:.4g}; expected one of the {len(values)} levels '
                          f'from {values[0]:g} to {values[-1]:g}, {spacing:.4g} apart')
     return index

@@ -213,8 +213,8 @@ def bernstein(
     for _ in range(n):
         rising.append(rising[-1]*t)
         falling.append(falling[-1]*rest)
-    number = t.new_tensor([math.comb(n, k) for k in range(n + 1)])
-    return torch.stack(rising, -1)*torch.stack(falling[::-1], -1)*number
+    terms = [math.comb(n, k)*up*down for k, (up, down) in enumerate(zip(rising, falling[::-1]))]
+    return torch.stack(terms, -1)
 
 class LearnedGamma(VariancePreserving):
     r"""A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear.

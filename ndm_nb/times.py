@@ -115,9 +115,9 @@ class ImportanceTime(BucketTime):
 
     def weights(self)->Tensor: # shape `(buckets,)`
         "The square root of the second moment; where nothing is known yet, the mean of the others."
-        if not (self.square > 0).any(): return torch.ones(self.buckets)
-        w = (self.square/self.count).sqrt()
-        return torch.where(self.square > 0, w, w[self.square > 0].mean())
+        known = self.square > 0
+        w = torch.where(known, (self.square/self.count).sqrt(), 0.)
+        return torch.where(known, w, torch.where(known.any(), w.sum()/known.sum(), 1.))
 
     def update(self,
         t:Tensor, # times, shape `(B,)`
@@ -127,7 +127,8 @@ class ImportanceTime(BucketTime):
         learn_rows(self._learn, t, value.detach())
 
     def _learn(self, t, value):
-        k, value = bucket(t, self.buckets).cpu(), value.float().cpu()
+        k, value = bucket(t, self.buckets), value.float()
+        self.square, self.count = self.square.to(value.device), self.count.to(value.device)
         self.square.mul_(self.decay).index_add_(0, k, value**2)
         self.count.mul_(self.decay).index_add_(0, k, torch.ones_like(value))
 

@@ -8,7 +8,7 @@ __all__ = ['mix_seed', 'learning_rate', 'average_decay', 'WeightAverage', 'weigh
 
 # %% ../nbs/26_training.ipynb #b0be4325
 import copy, itertools, math, os, sys, tempfile, time, warnings
-from collections import deque
+from collections import Counter, deque
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -126,6 +126,7 @@ class TrainingOptions(Options):
     prior_lr:float|None=None # learning rate of the prior of a latent diffusion; by default that of the rest
     precision:Literal['fp32', 'bf16']|None=None # of the networks; by default what accelerate launch was told
     compile:bool=False # compile the bound, with torch.compile?
+    graph:bool=False # record the gradient as a CUDA graph, and replay it? On one GPU; fast for small networks
     save:int|None=None # iterations between checkpoints; by default one for each validation or 20 minutes
     keep:int=2 # how many checkpoints are kept
     workers:int=0 # processes that read ahead, for data that are read from a disk; for endless ones, 0 or 1
@@ -146,9 +147,12 @@ class TrainingOptions(Options):
             value = getattr(self, name)
             if not 0 <= value < 1: raise InputError(f'{name}={value}; expected 0 <= {name} < 1')
         check_seed(self.seed)
+        if self.graph and (self.compile or self.accumulate > 1):
+            raise InputError(f'graph with compile={self.compile}, accumulate={self.accumulate}; '
+                             'expected neither: a graph is recorded of whole batches, as they are computed')
         for name in self.track: _check_tracker(name)
 
-    free = 'minutes', 'accumulate', 'compile', 'save', 'keep', 'workers', 'track'      # may change on the way
+    free = 'minutes', 'accumulate', 'compile', 'graph', 'save', 'keep', 'workers', 'track'      # may change on the way
 
 # %% ../nbs/26_training.ipynb #8b3b9fa0
 def check_seed(
@@ -348,6 +352,7 @@ def _prepare(self:Trainer, model, device):
         module.memory = nullcontext
         module.compile()
     self.module = self.accelerator.prepare(module.train())
+    self._graphs = self._recorder() if o.graph else None
     fused = self.device.type in ('cpu', 'cuda')                     # all weights in one operation
     self.optimiser = torch.optim.Adam(_groups(self.model, o), fused=fused)
     self.average = weight_average(self.model, o.ema)
@@ -494,13 +499,24 @@ def _part(self:Trainer, i):
     _start_numbers(mix_seed(o.seed, self.iteration), self.device)
     wait = self.accelerator.no_sync(self.module) if i < o.accumulate - 1 else nullcontext()
     with wait, shard(*self._place(i), gather):
-        values = self.module(self.rows(self.iteration, i))
-        names = [name for name in (*Bound.names, *_beside) if name in values]
-        terms = {name: values[name].mean()/o.accumulate for name in names}
-        for share, rising in ((o.ramp, ['penalty']), (o.kl_warmup, ['diffusion', 'prior'])):
-            factor = min(self.progress/share, 1.) if share else 1.
-            if factor < 1: terms |= {name: terms[name]*factor for name in rising if name in terms}
-        sum(terms.values()).backward()
+        given = self.rows(self.iteration, i), self._factors()
+        return self._graphs(self._backward, *given) if self._graphs else self._backward(*given)
+
+@patch
+def _factors(self:Trainer):
+    "By what the terms of the loss are multiplied."
+    o = self.options
+    factors = dict.fromkeys((*Bound.names, *_beside), 1/o.accumulate)
+    for share, rising in ((o.ramp, ['penalty']), (o.kl_warmup, ['diffusion', 'prior'])):
+        if share: factors |= {name: factors[name]*min(self.progress/share, 1.) for name in rising}
+    return factors
+
+@patch
+def _backward(self:Trainer, x, factors):
+    "The terms of the loss; their gradients go to the parameters."
+    values = self.module(x)
+    terms = {name: values[name].mean()*factor for name, factor in factors.items() if name in values}
+    sum(terms.values()).backward()
     return {name: value.detach() for name, value in terms.items()}
 
 @patch
@@ -511,6 +527,63 @@ def _shared(self:Trainer, terms):
     self.seconds = values[0, -1].item()
     means = values[:, :-1].mean(0)
     return dict(zip(terms, means.tolist())), means.sum().item()
+
+# %% ../nbs/26_training.ipynb #t2000101
+class _Recorded:
+    "The gradient as a CUDA graph, after three batches of its kind in which everything finds its place."
+    def __init__(self, parameters, share):
+        self.parameters, self.share = parameters, share
+        self.graphs, self.seen, self.stream = {}, Counter(), torch.cuda.Stream()
+
+    def __call__(self, compute, x, factors):
+        kind = self.kind()
+        self.seen[kind] += 1
+        if self.seen[kind] <= 3: return self.at_once(compute, x, factors)
+        if kind not in self.graphs: self.graphs[kind] = self.record(compute, x, factors)
+        graph, inputs, terms, grads = self.graphs[kind]
+        for kept, new in zip(inputs, _tensors(x)): kept.copy_(new)
+        for kept, new in zip(inputs[len(_tensors(x)):], factors.values()): kept.fill_(new)
+        graph.replay()
+        for p, g in zip(self.parameters, grads): p.grad = g
+        return terms
+
+    def at_once(self, compute, x, factors):
+        "Beside the usual stream, as PyTorch wants it before a graph is recorded."
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream): terms = compute(x, factors)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return terms
+
+    def kind(self):
+        "Is the penalty computed for this batch? It will toss the same coin."
+        with torch.random.fork_rng(devices=()): return self.share == 1 or torch.rand(()).item() < self.share
+
+    def record(self, compute, x, factors):
+        "The graph, the tensors that it reads, and those that it writes."
+        x = Labelled(x.x.clone(), x.conditions(torch.clone)) if isinstance(x, Labelled) else x.clone()
+        factors = {name: bare(x).new_tensor(v) for name, v in factors.items()}
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph), whole_batch(): terms = compute(x, factors)
+        except RuntimeError as e:
+            if is_out_of_memory(e): raise
+            raise InputError(f'this step cannot be recorded as a CUDA graph ({str(e).splitlines()[0]}); '
+                             'expected training without graph') from e
+        return graph, [*_tensors(x), *factors.values()], terms, [p.grad for p in self.parameters]
+
+def _tensors(x):
+    "Those that a batch consists of."
+    if not isinstance(x, Labelled): return [x]
+    return [x.x, *(x.c.values() if isinstance(x.c, dict) else [x.c])]
+
+@patch
+def _recorder(self:Trainer):
+    "What computes the gradient by a graph. Raises `InputError` where there can be none."
+    if self.device.type != 'cuda' or self.accelerator.num_processes > 1:
+        raise InputError(f'graph with {self.accelerator.num_processes} processes on {self.device}; '
+                         'expected one process, on a CUDA device')
+    return _Recorded([*self.model.parameters()], getattr(self.penalty, 'share', 1.))
+
 
 # %% ../nbs/26_training.ipynb #921fef8c
 @patch(as_prop=True)

@@ -69,7 +69,9 @@ def curvature(
     if not 0 <= as_number(weight) < math.inf:
         raise InputError(f'weight={weight}; expected a finite number, at least 0')
     if not 0 < as_number(share) <= 1: raise InputError(f'share={share}; expected 0 < share <= 1')
-    return partial(_weighted_curvature, weight, share, dict(margin=margin, step=step, noise=noise))
+    penalty = partial(_weighted_curvature, weight, share, dict(margin=margin, step=step, noise=noise))
+    penalty.share = share                                           # a Trainer that records graphs asks for it
+    return penalty
 
 def _weighted_curvature(weight, share, how, model, x):
     if not model.training: share, how = 1., how | dict(noise=None)  # validation leaves nothing to chance

@@ -96,7 +96,7 @@ def update(self:OptimalVariance,
 def _learn(self:OptimalVariance, t, excess):
     rows = len(self.weight)
     k = (t*rows).round().long().clamp(1, rows) - 1
-    n = torch.bincount(k, minlength=rows).to(self.weight.dtype)
+    n = torch.zeros_like(self.weight).index_add_(0, k, torch.ones_like(self.weight[k]))
     kept = self.decay**n
     self.weight.mul_(kept).add_(n)
     self.excess.mul_(expand(kept, self.excess)).index_add_(0, k, excess.to(self.excess.dtype))

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, antithetic_time, as_number, bucket
+from .core import InputError, antithetic_time, any_seen, as_number, bucket
 from .core import check_batch, check_whole, learn_rows, sum_event
 from .continuous import mismatch
 from .data import bare, informed
@@ -115,7 +115,7 @@ class OptimalVolatility(Volatility):
     ):
         "Take a batch into the statistics. Raises `InputError` if the base is not positive."
         b = self.base(t)
-        if not (b > 0).all():
+        if any_seen(~(b > 0)):
             raise InputError(f'the base {type(self.base).__name__} of OptimalVolatility '
                              'is not positive everywhere; expected g > 0')
         learn_rows(self._learn, t, sum_event(velocity**2)/b**2, sum_event(score**2)*b**2)

@@ -2,6 +2,7 @@
 import pytest, torch
 from ndm_nb.bridges import BridgeBound, log_prob_bridge, pair_up, pairings, path_cost, sample_bridge
 from ndm_nb.continuous import generative_drift
+from ndm_nb.core import InputError
 from ndm_nb.data import dataset
 from ndm_nb.discrete import reverse_step, sample_ancestral
 from ndm_nb.evaluation import bound_for, evaluate
@@ -9,6 +10,7 @@ from ndm_nb.likelihood import log_prob_ode
 from ndm_nb.presets import build, presets, variances
 from ndm_nb.sampling import sample_ode, sample_sde
 from ndm_nb.times import ImportanceTime, time_samplers
+from ndm_nb.train import configure, prepare
 from ndm_nb.training import Trainer
 from ndm_nb.variance import optimal_variance
 from ndm_nb.volatility import OptimalVolatility
@@ -68,6 +70,29 @@ def test_training_on_gpu(preset, steps):
             iterations=50, ema=.8, every=25, device='cuda').fit(progress=False)
     assert next(model.parameters()).device.type == 'cuda'
     assert evaluate(model, bound, digits.test.cuda())['total'] < before['total'] - .1
+
+def losses(folder, preset, **options):
+    "Of a short training run of the digits, at each validation."
+    options = dict(preset=preset, data='digits', width=64, iterations=20, every=10, batch=64) | options
+    config = configure(options).configuration
+    trainer = prepare(config, config.task.splits(), folder, options.get('device', 'cuda')).trainer
+    history = trainer.fit(progress=False)
+    return torch.tensor([[entry['train'], entry['valid']] for entry in history])
+
+@pytest.mark.parametrize('preset, options', [
+    ('ddpm', {}), ('ndm', dict(variance='network')), ('ndm', dict(conditional=True, drop=.3)), ('vdm', dict(T='inf')),
+    ('nfdm', dict(times='importance')), ('nfdm_flow', {}), ('ndm_full', dict(T='inf')),
+    ('flow_matching', {}), ('nfdm_ot', dict(curvature_share=.5, ramp=.5)), ('lsgm_nfdm', dict(latent=4, prior_width=32))],
+    ids=str)
+def test_a_replayed_step_gives_the_same_numbers(preset, options, tmp_path):
+    replayed, usual = (losses(tmp_path/str(graph), preset, graph=graph, **options) for graph in (True, False))
+    torch.testing.assert_close(replayed, usual, rtol=1e-3, atol=1e-3)
+
+@pytest.mark.parametrize('preset, options', [('flow_matching', dict(pairing='optimal')),
+                                             ('nfdm', dict(times='learned'))])
+def test_a_step_that_waits_for_the_cpu_cannot_be_replayed(preset, options, tmp_path):
+    with pytest.raises(InputError, match='cannot be recorded'):
+        losses(tmp_path, preset, graph=True, **options)
 
 @pytest.mark.parametrize('compile', [False, True], ids=['eager', 'compiled'])
 def test_unet_in_bfloat16_on_gpu(compile):

@@ -12,14 +12,21 @@ Fréchet distance of the features of a small classifier (images.py): it compares
 CIFAR-10 it is FID to the training images. NDM_DATA is the folder in which the data lie (or --data_root).
 Runs are left in --out.
 """
-from ndm_nb.sampling import solvers_at
-from images import at_hand, costs, draw_grids, jobs, judges, options, sampled, train
+from functools import partial
+import torch
+from ndm_nb.evaluation import as_input
+from ndm_nb.sampling import sample_ode, solvers_at
+from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
 from harness import Experiment, origin
 
 models = {'flow matching': dict(preset='flow_matching'),
           'minibatch OT': dict(preset='flow_matching', pairing='optimal'),
           'nfdm': dict(preset='nfdm', base='ot', objective='velocity'),
-          'nfdm-ot': dict(preset='nfdm_ot', ramp=.3)}
+          'nfdm-ot': dict(preset='nfdm_ot', ramp=.3),
+          'nfdm-ot, λ = .02': dict(preset='nfdm_ot', ramp=.3, curvature=.02),
+          'nfdm-ot, λ = .002': dict(preset='nfdm_ot', ramp=.3, curvature=.002),
+          'nfdm-ot, later': dict(preset='nfdm_ot', ramp=.9),
+          'nfdm-ot, end fixed': dict(preset='nfdm_ot', base='ot', ramp=.3)}
 pictured = 'flow matching', 'nfdm-ot'
 few_steps = Experiment('few_steps_{data}', key=('model', 'seed'))
 
@@ -39,7 +46,7 @@ def floor(data, data_root, device, n):
 @few_steps.fact
 def seconds(options):
     "Of a training step of each model, with some that have a penalty."
-    return costs(models, options, n=128)
+    return costs(models, options, n=32)
 
 few_steps.override(jobs)
 
@@ -48,10 +55,25 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
     "Train one model; its figures, and the distances of its samples."
     name, judge = run_name(data, model, seed), judges[data](data_root, device)
     figures = train(name=name, job=job, data=data, iterations=iterations, **models[model])
-    def distances(nfe):
-        return {solver: judge.distance(sampled(name, out, device, n, steps, solver, seed)[0])
-                for solver, steps in solvers(nfe).items()}
-    return figures | dict(distance={str(nfe): distances(nfe) for nfe in nfes})
+    def distances(nfe, sample):
+        return {solver: judge.distance(sample(steps, solver)) for solver, steps in solvers(nfe).items()}
+    def from_noise(steps, solver): return sampled(name, out, device, n, steps, solver, seed)[0]
+    net = load(name, out, device)[0]
+    with torch.random.fork_rng(): found = starts(net, judge.others[:10_000], n)
+    return figures | dict(distance={str(nfe): distances(nfe, from_noise) for nfe in nfes},
+                          start={where: {str(nfe): min(distances(nfe, partial(sample_ode, net, z)).values())
+                                         for nfe in (2, 12)} for where, z in found.items()})
+
+@torch.no_grad()
+def starts(net, x, n):
+    "Where else samples may start: where the trajectories of data end, and normal with their mean and covariance."
+    torch.manual_seed(0)
+    path = net.path(as_input(net, x))
+    ends = path(path.data().new_ones(len(x))).sample()
+    flat = ends.flatten(1).double()
+    spread = torch.linalg.cholesky(flat.T.cov() + 1e-6*torch.eye(flat.shape[1]).to(flat))
+    normal = flat.mean(0) + torch.randn(n, flat.shape[1]).to(flat) @ spread.T
+    return dict(data=ends[:n], normal=normal.view_as(ends[:n]).to(ends))
 
 def best(runs, nfe):
     "The solver with the lowest mean distance over seeds, and its distances."
@@ -92,4 +114,4 @@ def report(record):
 
 if __name__ == '__main__':
     few_steps.main(data=judges, models=tuple(models), minutes=60., nfes=(1, 2, 4, 12), n=1000, seeds=(0,),
-                   processes=1, **options)
+                   costs=False, processes=1, **options)

@@ -17,6 +17,7 @@ options = dict(
     seed=0, # of weights, batches and noise
     precision='', # fp32 or bf16
     device='auto', # auto, cpu, cuda, ...
+    graph=False, # on a GPU: replay the steps as CUDA graphs
     data_root='', # where the data lie; by default NDM_DATA
     out='runs') # where the runs go
 
@@ -36,7 +37,7 @@ def costs(kinds, job, n):
 
 def jobs(models, seeds, minutes, record):
     "As many iterations of each as fit, by what a step of it costs: for `Experiment.override`."
-    for seed, model in product(seeds, models):
+    for seed, model in product(seeds, () if costs else models):
         yield dict(model=model, seed=seed, iterations=round(60*minutes/record['seconds'][model]))
 
 def bits(r): return {'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}"}

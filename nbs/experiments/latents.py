@@ -43,7 +43,7 @@ def run(model, seed, iterations, K, n, out, device, job):
     figures = train(name=name, job=job, iterations=iterations, **models[model])
     net, config = load(name, out, device)
     test = as_float(config.task.splits().test[:n]).to(parse_device(device))
-    close = evaluate_latent(net, test, K, batch=250, seed=seed, solver='midpoint', steps=16)
+    close = evaluate_latent(net, test, K, batch=1000, seed=seed, solver='midpoint', steps=16)
     nats = {term: figures[term]*test[0].numel()*math.log(2)
             for term in ('reconstruction', 'diffusion', 'prior', 'total', 'stderr', 'valid')}
     return nats | dict(iterations=figures['iterations'], parameters=figures['parameters'],
@@ -76,4 +76,4 @@ def report(record):
     yield table(record)
 
 if __name__ == '__main__':
-    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=250, processes=1, **options)
+    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=1000, costs=False, processes=1, **options)

@@ -3,6 +3,7 @@
     python nbs/experiments/step_time.py                  # four minutes on one CPU core
     python nbs/experiments/step_time.py --compile        # with torch.compile as well, some minutes a model
     python nbs/experiments/step_time.py --device cuda    # CIFAR-10 size on a GPU
+    python nbs/experiments/step_time.py --device cuda --graph    # with steps replayed as CUDA graphs as well
     python nbs/experiments/step_time.py --show           # the tables from the committed results
 
 A step is all that a training step does: batch, times, noise, loss, gradient, Adam, weight average. The two
@@ -142,15 +143,19 @@ ideas = {
 compiled = Way(('flow_matching', 'ddpm', 'ndm', 'nfdm', 'ndm_full', 'nfdm_paper'),
                trainer=dict(compile=True), dropped=True)
 
+replayed = Way(('flow_matching', 'ddpm', 'ndm', 'nfdm', 'ndm_full', 'nfdm_paper', 'nfdm_flow'),
+               trainer=dict(graph=True), dropped=True)
+more = dict(compiled={'torch.compile': compiled}, replayed={'CUDA graphs': replayed})
+
 # --- measuring ---
 
 step_time = Experiment('step_time', key=('device', 'setup', 'kind'))
 
 @step_time.override
-def jobs(device, compile):
+def jobs(device, compile, graph):
     device = parse_device(device).type
-    return [dict(device=device, setup=setup, kind=kind)
-            for kind in ('models', 'ideas', *['compiled']*compile) for setup in setups_of[device]]
+    kinds = 'models', 'ideas', *['compiled']*compile, *['replayed']*graph
+    return [dict(device=device, setup=setup, kind=kind) for kind in kinds for setup in setups_of[device]]
 
 class Run:
     "A model, run in some way: its fastest step, and its peak memory on a GPU."
@@ -209,7 +214,7 @@ def run(device, setup, kind):
         for name, rival in rivals.items():
             if find_spec(rival.package): runs[name] = Run(lambda rival=rival: rival(setup, x, device), device)
         runs |= {name: Run(made, device) for name, made in make.items()}
-    ways = dict(ideas=ideas, compiled={'torch.compile': compiled}).get(kind, {})
+    ways = (more | dict(ideas=ideas)).get(kind, {})
     for idea, way in ways.items():
         if way.options(setup.sizes) is None: continue
         for name in way.models:
@@ -243,7 +248,7 @@ def table(runs):
 
 def of_ideas(runs):
     "What an idea gives: the time of a step without it, relative to that with it."
-    for idea, way in (ideas | {'torch.compile': compiled}).items():
+    for idea, way in [item for ways in (ideas, *more.values()) for item in ways.items()]:
         row = dict(idea=idea, used='no' if way.dropped else 'yes')
         for r in runs:
             for name in way.models:
@@ -264,7 +269,7 @@ def report(record):
         base = ', '.join(f"{r['found']['ddpm']['seconds']*1e3:.1f} ms ({r['setup']})" for r in first)
         where = f"{runs[0]['hardware']}, torch {runs[0]['torch']}"
         yield f"{table(first)}\n\nA step of `ddpm` takes {base}: {where}."
-        rest = [r for kind in ('ideas', 'compiled') for r in kinds.get(kind, [])]
+        rest = [r for kind in ('ideas', *more) for r in kinds.get(kind, [])]
         if rest: yield f'How many times faster a step is with an idea:\n\n{markdown(of_ideas(rest))}'
 
-if __name__ == '__main__': step_time.main(device='auto', compile=False)
+if __name__ == '__main__': step_time.main(device='auto', compile=False, graph=False)
