@@ -1,7 +1,7 @@
 """Execute notebooks and store what their cells print, so that the committed outputs are what the code says.
 
     python docs/refresh.py                      # every notebook, one process each
-    python docs/refresh.py nbs/04_paths.ipynb   # only these
+    python docs/refresh.py nbs/03_paths.ipynb   # only these
 
 The first error stops its notebook, which is then not written; the exit status says whether any failed.
 """

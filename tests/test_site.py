@@ -173,7 +173,7 @@ def test_faults_are_seen(site, base, page):
         'TeX error': lambda s: re.sub(r'\\\[(.*?)\\\]', r'\\[\\nosuchcommand\\]', s, count=1, flags=re.S),
         'figures: ': lambda s: re.sub(r'<img [^>]*_images/[^>]*>', '', s, count=1),
         'headings: ': lambda s: s.replace('<h2>', '<p>').replace('</h2>', '</p>'),
-        'no file': lambda s: s.replace('04_paths.ipynb', '04_gone.ipynb'),
+        'no file': lambda s: s.replace('03_paths.ipynb', '04_gone.ipynb'),
         'no anchor': lambda s: s.replace(f'href="{anchor}"', 'href="#nowhere"', 1),
         'asks for https://example.com/x.js': before_a_heading('<script src="https://example.com/x.js"></script>'),
         'raw in the text: \\frac': before_a_heading(r'<p>\frac12</p>'),
