@@ -12,6 +12,7 @@ Fréchet distance of the features of a small classifier (images.py): it compares
 CIFAR-10 it is FID to the training images. NDM_DATA is the folder in which the data lie (or --data_root).
 Runs are left in --out.
 """
+import re
 from functools import partial
 import torch
 from ndm_nb.evaluation import as_input
@@ -23,14 +24,14 @@ models = {'flow matching': dict(preset='flow_matching'),
           'minibatch OT': dict(preset='flow_matching', pairing='optimal'),
           'nfdm': dict(preset='nfdm', base='ot', objective='velocity'),
           'nfdm-ot': dict(preset='nfdm_ot', ramp=.3),
-          'nfdm-ot, λ = .02': dict(preset='nfdm_ot', ramp=.3, curvature=.02),
-          'nfdm-ot, λ = .002': dict(preset='nfdm_ot', ramp=.3, curvature=.002),
+          'nfdm-ot, weight .02': dict(preset='nfdm_ot', ramp=.3, curvature=.02),
+          'nfdm-ot, weight .002': dict(preset='nfdm_ot', ramp=.3, curvature=.002),
           'nfdm-ot, later': dict(preset='nfdm_ot', ramp=.9),
           'nfdm-ot, end fixed': dict(preset='nfdm_ot', base='ot', ramp=.3)}
 pictured = 'flow matching', 'nfdm-ot'
 few_steps = Experiment('few_steps_{data}', key=('model', 'seed'))
 
-def run_name(data, model, seed): return f'few-steps-{data}-{model.replace(" ", "-")}-seed{seed}'
+def run_name(data, model, seed): return f'few-steps-{data}-{re.sub("[, ]+", "-", model)}-seed{seed}'
 
 def solvers(nfe): return solvers_at(nfe) | dict(ddim=nfe, dpmpp_2m=nfe)
 

@@ -35,7 +35,7 @@ def costs(kinds, job, n):
     return step_seconds({name: prepare(config, splits, Path(job['out'])/'costs', device).trainer
                          for name, config in configs.items()}, n, rounds=3)
 
-def jobs(models, seeds, minutes, record):
+def jobs(models, seeds, minutes, record, costs=False):
     "As many iterations of each as fit, by what a step of it costs: for `Experiment.override`."
     for seed, model in product(seeds, () if costs else models):
         yield dict(model=model, seed=seed, iterations=round(60*minutes/record['seconds'][model]))
