@@ -69,4 +69,14 @@ class NameLinks(SphinxPostTransform):
             link = make_refnode(builder, page, to.docname, to.node_id, literal.deepcopy(), full)
             literal.replace_self(link)
 
-def setup(app): app.add_post_transform(NameLinks)
+class NumberedEquations(SphinxPostTransform):
+    r"Equations with a `\tag` as they are: Sphinx puts several lines into `split`, which takes no tags."
+    default_priority = 5
+    def run(self, **kwargs):
+        for block in self.document.findall(nodes.math_block):
+            if r'\tag' not in block.astext(): continue
+            block['no-wrap'] = block['nowrap'] = True                   # before Sphinx 8.2 it was one word
+            block[:] = [nodes.Text(rf'\[{block.astext()}\]')]
+
+def setup(app):
+    for transform in NameLinks, NumberedEquations: app.add_post_transform(transform)

@@ -48,7 +48,7 @@ def average_loss(
     t:Tensor, # the later times, shape `(B,)`
     s:Tensor, # the earlier times, shape `(B,)`
 )->Tensor: # squared units of the data, summed over the event, shape `(B,)`
-    r"$\|u - \mathrm{sg}[f - (t-s)\frac{d}{dt}u]\|^2$ (MeanFlow, arXiv 2505.13447)."
+    r"$\|u - \mathrm{sg}[f - (t-s)\frac{d}{dt}u]\|^2$, (16.3); MeanFlow, arXiv 2505.13447."
     with torch.no_grad(): f = generative_drift(teacher, z, t)
     average, change = torch.func.jvp(lambda z, t: u(z, t, s), (z, t), (f, torch.ones_like(t)))
     return sum_event((average - (f - expand(t - s, z)*change).detach())**2)

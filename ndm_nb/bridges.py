@@ -104,7 +104,9 @@ def check_pairs(
 
 # %% ../nbs/17_bridges.ipynb #c06972d8
 class AffineBridge(ForwardProcess):
-    r"$z_t = (1-t)x_0 + tx_1 + (1-t)M_t + \sigma_te^{(1-t)S_t}\varepsilon$, learned (NFBM, arXiv 2404.12940)."
+    r"""$z_t = (1-t)x_0 + tx_1 + (1-t)M_t + \sigma_te^{(1-t)S_t}\varepsilon$, learned.
+
+    Equation (17.3); NFBM, arXiv 2404.12940."""
     def __init__(self,
         schedule:NoiseSchedule, # $\sigma_t$, such as `BridgeSchedule()`
         net:nn.Module|None=None, # `net(v, t)` of the shape of `v = (x0, x1)`, `(B, 2*C, ...)`; None: Brownian
@@ -243,7 +245,7 @@ def bridge_bound(
     sampler:EvenTimes=EvenTimes(), # where to look, such as `ImportanceTime()`
     pairing=independent, # from pairs to pairs: `independent`, `optimal` or `pairs_as_given`
 )->Bound: # unbiased estimates, nats; the dimensions are those of $x_0$
-    r"The bound on $-\log p(x_0\mid x_1)$, at one random time for each pair (NFBM, arXiv 2404.12940)."
+    r"The bound on $-\log p(x_0\mid x_1)$, at one random time for each pair, (17.6); NFBM, arXiv 2404.12940."
     x = pairing(check_pairs(x))
     return continuous_bound(told(model, x[:, 1]), x, t, sampler)
 

@@ -199,7 +199,9 @@ def given(
 
 # %% ../nbs/18_conditions.ipynb #n2300020
 class ConditionalBound(BoundEstimator):
-    "The bound on $-\\log p(x\\mid c)$ by any bound of a model. `InputError` for `drop` outside of [0, 1)."
+    r"""The bound on $-\log p(x\mid c)$ by any bound of a model, (18.1).
+
+    Raises `InputError` for `drop` outside of [0, 1)."""
     def __init__(self,
         inner:BoundEstimator, # such as `DiscreteBound(10)`
         drop:float=.1, # share of the training samples whose condition the model is not told, in [0, 1)
@@ -245,7 +247,7 @@ def label_bounds(
     repeats:int=10, # times and noises for each sample
     seed:int=0, # of these; they are the same for all labels
 )->Tensor: # nats, shape `(B, classes)`
-    r"The bound on $-\\log p(x\\mid c)$ for every label. Raises `InputError` for a model without labels."
+    r"The bound on $-\log p(x\mid c)$ for every label. Raises `InputError` for a model without labels."
     own = condition_of(model)
     if not isinstance(own, Labels):
         raise InputError(f'the condition is a {type(own).__name__}; expected Labels')

@@ -74,8 +74,8 @@ def continuous_bound(
 )->Bound: # unbiased estimates, nats
     r"""The bound on $-\log p(x)$ in continuous time, at one random time for each sample.
 
-    Derived in this notebook. Raises `InputError` for bad data or times, and where the volatility is zero
-    or infinite."""
+    Derived in this notebook, (8.4). Raises `InputError` for bad data or times, and where the volatility is
+    zero or infinite."""
     check_batch(x)
     if not isinstance(sampler, EvenTimes):
         raise InputError(f'sampler is a {type(sampler).__name__}; '

@@ -48,8 +48,8 @@ def posterior(
 )->Gaussian: # $q(z_s\mid z_t,x)$
     r"""$q(z_s\mid z_t,x)$, with the variance $-\eta\,\sigma_s^2\,\mathrm{expm1}(\gamma_s-\gamma_t)$.
 
-    NDM, arXiv 2310.08337. Raises `InputError` if the process is not Gaussian, `s` is later than `t`,
-    or `eta` is outside of [0, 1]."""
+    Equation (6.2); NDM, arXiv 2310.08337. Raises `InputError` if the process is not Gaussian, `s` is
+    later than `t`, or `eta` is outside of [0, 1]."""
     q_s, q_t = path(s), path(t) if q_t is None else q_t
     if not isinstance(q_s, Gaussian):
         raise InputError(f'{type(path).__name__} is not Gaussian, so its posterior has no closed form; '
@@ -67,7 +67,7 @@ def reverse_step(
 )->Gaussian: # $p_\theta(z_s\mid z_t)$
     r"""$p_\theta(z_s\mid z_t)$: the posterior of the guess, its variance times the model's $c$.
 
-    Derived in this notebook. Raises `InputError` where `posterior` does."""
+    Derived in this notebook, (6.6). Raises `InputError` where `posterior` does."""
     p = posterior(model.forward_process(model.predictor(z, t)), z, s, t, eta)
     return Gaussian(p.mean, p.log_std + model.variance(z, s, t)/2)
 
@@ -81,7 +81,8 @@ def discrete_bound(
 )->Bound: # unbiased estimates, nats
     r"""The bound on $-\log p(x)$ with $T$ steps, at one random step for each sample (NDM, arXiv 2310.08337).
 
-    Raises `InputError` for bad data, times off the grid, or a process that is not Gaussian."""
+    Derived in this notebook, (6.4). Raises `InputError` for bad data, times off the grid, or a process that
+    is not Gaussian."""
     check_batch(x)
     _check_eta(eta, positive=True)
     steps = check_whole(steps, 'steps')

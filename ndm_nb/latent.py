@@ -323,7 +323,7 @@ class _Around(BoundEstimator):
         self.inner.load_state_dict(state)
 
 class LatentBound(_Around):
-    "The bound of a `LatentDiffusion`, from a bound of its prior. Derived in this notebook."
+    "The bound of a `LatentDiffusion`, from a bound of its prior. Derived in this notebook, (19.2)."
     def __init__(self,
         inner:BoundEstimator|None=None, # of the prior, such as `ContinuousBound()`; None without a prior
     ): super().__init__(BoundEstimator() if inner is None else inner)
@@ -389,7 +389,7 @@ def evaluate_latent(
     seed:int=0, # of the latents
     **options, # for `log_weights`
 )->dict: # mean `nats`, `bits_per_dim`, `stderr_nats`, `stderr`
-    r"""The importance-weighted bound on $-\log p(x)$ (arXiv 1509.00519), with the ODE of the prior.
+    r"""The importance-weighted bound (19.5) on $-\log p(x)$ (arXiv 1509.00519), with the ODE of the prior.
 
     Raises `InputError` for fewer than 2 samples."""
     _check_latent(model)

@@ -85,7 +85,7 @@ def log_prob_ode(
 )->Tensor: # $\log p(x)$ in nats, shape `(B,)`
     r"""$\log p(x)$ under the ODE model.
 
-    Derived in this notebook. Raises `InputError` if the solver gives up or diverges."""
+    Derived in this notebook, (12.2). Raises `InputError` if the solver gives up or diverges."""
     _check_solver(solver, rtol, atol)
     y = model.standardised(check_batch(x))
     times = time_grid(steps, grid, model.forward_process.schedule, y).flip(0)
@@ -136,7 +136,7 @@ def dequantise(
     std:float|Tensor|None=None, # $\sigma$ of the truncated normal, units of `x`, such as $\sigma_0/\alpha_0$
     generator:torch.Generator|None=None, # where the randomness comes from; PyTorch's own if left out
 )->tuple: # $y = x+u$, shape `(B, *event)`, and $\log q(u)$ in nats, shape `(B,)`
-    r"Noise within the bin of each value: $\mathbb E[\log p(y) - \log q(u)]\le\log P(x)$."
+    r"Noise within the bin of each value: $\mathbb E[\log p(y) - \log q(u)]\le\log P(x)$, (12.5)."
     check_whole(levels, 'levels', least=2)
     choose(kind, ('truncated_normal', 'uniform'), 'dequantisation')
     level_index(check_batch(x), torch.linspace(-1, 1, int(levels)).to(x))

@@ -52,7 +52,7 @@ class AffinePath(Path):
 class AffineForward(ForwardProcess):
     r"""$z_t = \alpha_t F_t(x) + \sigma_t e^{(1-t)S_t(x)}\varepsilon$: learned mean and spread.
 
-    NFDM, arXiv 2404.12940."""
+    Equation (9.2); NFDM, arXiv 2404.12940."""
     def __init__(self,
         schedule:NoiseSchedule, # the base $(\alpha_t, \sigma_t)$
         net:nn.Module, # `net(x, t)`, `(B, 2, *event)`; with a basis of K terms `net(x)`, `(B, 2*K, *event)`
@@ -83,7 +83,7 @@ class AffineForward(ForwardProcess):
 class CouplingFlow(nn.Module):
     r"""$h_\varphi(\varepsilon; x, t)$: affine coupling layers, the identity at $t=0$ and at $t=1$.
 
-    RealNVP, arXiv 1605.08803."""
+    Equation (9.6); RealNVP, arXiv 1605.08803."""
     def __init__(self,
         nets, # one `net(v, t)` for each layer; `v` and its output are `(B, 2*C, ...)`, noise and data
     ):
@@ -226,7 +226,7 @@ class FlowPath(Path):
 class FlowForward(ForwardProcess):
     r"""$z_t = \mu_t(x) + \sigma_t(x)\odot h_\varphi(\varepsilon; x,t)$, on a Gaussian process.
 
-    NFDM, arXiv 2404.12940."""
+    Equation (9.5); NFDM, arXiv 2404.12940."""
     def __init__(self,
         base:ForwardProcess, # with Gaussian marginals: `LinearForward`, `NeuralForward` or `AffineForward`
         coupling:CouplingFlow, # $h_\varphi$

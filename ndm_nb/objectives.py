@@ -51,7 +51,7 @@ def _slopes(value, leaves, slope):
 class Objective:
     """What the predictor minimises, while all else minimises the bound: for `continuous_bound`.
 
-    Derived in this notebook."""
+    Derived in this notebook, (13.3)."""
     def __init__(self,
         loss:Callable, # `(there, log_snr)`, a `Difference` and $\log\alpha_t^2/\sigma_t^2$, to `(B,)`
     ): self.loss = loss
@@ -87,7 +87,7 @@ def velocity_matching(
     there:Difference, # as `integrand` returns it
     log_snr:Tensor, # $\lambda$, shape `(B,)`
 )->Tensor: # squared units of the data, shape `(B,)`
-    r"$\|\Delta f\|^2$: what the ODE asks for (flow matching, arXiv 2210.02747)."
+    r"$\|\Delta f\|^2$: what the ODE asks for, (13.2); flow matching, arXiv 2210.02747."
     return sum_event(there.velocity**2)
 
 def sigmoid(

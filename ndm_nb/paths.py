@@ -181,7 +181,7 @@ class GaussianPath(Path):
 class NeuralForward(ForwardProcess):
     r"""$z_t = \alpha_t F_\varphi(x,t) + \sigma_t\varepsilon$: the data is transformed before the noise.
 
-    NDM, arXiv 2310.08337."""
+    Equation (2.1); NDM, arXiv 2310.08337."""
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
         transform:Transform, # $F_\varphi$, with $F_\varphi(x,0)=x$
@@ -199,7 +199,7 @@ class NeuralForward(ForwardProcess):
 class LinearForward(NeuralForward):
     r"""$z_t = \alpha_t x + \sigma_t\varepsilon$: nothing is learned but perhaps the schedule.
 
-    DDPM, VDM, flow matching."""
+    Equation (1.1); DDPM, VDM, flow matching."""
     def __init__(self,
         schedule:NoiseSchedule, # $(\alpha_t, \sigma_t)$
     ): super().__init__(schedule, IdentityTransform())

@@ -145,7 +145,7 @@ class LinearBeta(VariancePreserving):
 class OTSchedule(NoiseSchedule):
     r"""Straight lines: $\alpha_t = 1 - t(1-\alpha_1)$, $\sigma_t = t + (1-t)\delta$.
 
-    With $\alpha_1 = 0$ those of flow matching, arXiv 2210.02747."""
+    With $\alpha_1 = 0$ those of flow matching, equation (1.5); arXiv 2210.02747."""
     def __init__(self,
         delta:float=0.01, # $\sigma_0$, in [0, 1); with 0 there is no density at $t=0$, and so no bound
         end:float=0., # $\alpha_1$, in [0, 1]; above 0 the end is open, see `NoiseSchedule`
@@ -219,7 +219,7 @@ def bernstein(
 class LearnedGamma(VariancePreserving):
     r"""A learned increasing $\gamma$ with fixed ends: a Bernstein polynomial, at first linear.
 
-    Derived in this notebook."""
+    Derived in this notebook, (1.6)."""
     def __init__(self,
         gamma_min:float=-13.3, # $\gamma_0$, kept
         gamma_max:float=5., # $\gamma_1$, kept

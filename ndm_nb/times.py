@@ -104,7 +104,7 @@ def load_state_dict(self:BucketTime,
 class ImportanceTime(BucketTime):
     r"""Times from $p(t)\propto\sqrt{\mathbb E[\mathcal L_t^2]}$, by a running second moment.
 
-    Improved DDPM, arXiv 2102.09672."""
+    Equation (5.2); improved DDPM, arXiv 2102.09672."""
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]
@@ -136,7 +136,7 @@ class ImportanceTime(BucketTime):
 class LearnedTime(BucketTime):
     """Times from a density learned by gradient descent on the variance of the estimate.
 
-    Derived in this notebook."""
+    Derived in this notebook, (5.3)."""
     def __init__(self,
         buckets:int=100, # number of equal pieces of [0, 1]
         uniform:float=.1, # share of the uniform density, in (0, 1]

@@ -60,7 +60,7 @@ class IdentityTransform(Transform):
 class NetTransform(Transform):
     r"""$F_\varphi(x,t) = x + t\,\mathrm{net}_\varphi(x,t)$: any network, full in $(x,t)$.
 
-    After NDM, arXiv 2310.08337."""
+    Equation (2.2), after NDM, arXiv 2310.08337."""
     def __init__(self,
         net:nn.Module, # `net(x, t)` of the shape of `x`, smooth in `t`; no dropout, no batch normalisation
     ):
@@ -111,7 +111,7 @@ class SeparableCurve(Curve):
 class SeparableTransform(Transform):
     r"""$F_\varphi(x,t) = x + \sum_{k=1}^K b_k(t)\,h_k(x)$: one network pass for all $t$.
 
-    Derived in this notebook."""
+    Derived in this notebook, (2.3)."""
     def __init__(self,
         net:nn.Module, # `net(x)` of shape `(B, K, *event)`
         basis=5, # a function `(B,)` -> `(B, K)` that is 0 at $t=0$, or a number K for `power_basis(K)`

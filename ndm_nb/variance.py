@@ -26,7 +26,7 @@ def gaussian_excess(
 )->Tensor: # $\lambda \ge 0$, shape `(B,)`
     r"""$\lambda(s,t)$, the best $c-1$ for data from $\mathcal N(0,I)$.
 
-    $\lambda = (\mathrm{SNR}_s-\mathrm{SNR}_t)/(1+\mathrm{SNR}_t)$, derived in this notebook."""
+    $\lambda = (\mathrm{SNR}_s-\mathrm{SNR}_t)/(1+\mathrm{SNR}_t)$, derived in this notebook, (7.2)."""
     gamma_s, gamma_t = schedule.gamma(s), schedule.gamma(t)
     return -torch.exp(-gamma_s)*torch.expm1(gamma_s - gamma_t)*torch.sigmoid(gamma_t)
 
@@ -51,7 +51,7 @@ def _table_shape(rows, event):
 class OptimalVariance(ReverseVariance):
     r"""$c = 1 + \lambda(s,t)\,k(t)$ with the best $k$ for each step, from running statistics of the steps.
 
-    Derived in this notebook. Raises `InputError` for impossible numbers."""
+    Derived in this notebook, (7.3). Raises `InputError` for impossible numbers."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
         rows:int, # number of rows of the table: best the $T$ that the model is used with
@@ -130,7 +130,7 @@ def optimal_variance(
 class LearnedVariance(ReverseVariance):
     r"""$\log c = u(t)\,\log(1+\lambda(s,t))$ with a learned $u\ge0$ for each pixel of each step.
 
-    Derived in this notebook; for a fixed forward process after improved DDPM, arXiv 2102.09672.
+    Derived in this notebook, (7.4); for a fixed forward process after improved DDPM, arXiv 2102.09672.
     Raises `InputError` for impossible numbers."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
@@ -154,7 +154,7 @@ class NetVariance(ReverseVariance):
     r"""$c$ from a network, for each sample its own.
 
     $\log c = \mathrm{softplus}\big(\mathrm{net}(z_t,t) + a\big)\,\log(1+\lambda(s,t))$. Derived in this
-    notebook."""
+    notebook, (7.4)."""
     def __init__(self,
         schedule:NoiseSchedule, # the base schedule of the forward process
         net:nn.Module, # `net(z, t)` of the shape of `z`

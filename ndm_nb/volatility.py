@@ -21,7 +21,8 @@ from .schedules import NoiseSchedule
 class MarkovVolatility(Volatility):
     r"""$g^2 = \eta\,\sigma_t^2\,\dot\gamma_t$; with $\eta=1$ a linear forward process is Markov.
 
-    Derived in the chapter on [noise schedules](01_schedules.ipynb#volatility-how-random-the-journey-is)."""
+    Derived in the chapter on noise schedules,
+    [(1.8)](01_schedules.ipynb#volatility-how-random-the-journey-is)."""
     def __init__(self,
         schedule:NoiseSchedule, # where $\sigma_t$ and $\gamma_t$ come from
         eta:float=1., # at least 0: 0 is deterministic, 1 is Markov
@@ -86,7 +87,7 @@ class LearnedVolatility(Volatility):
 class OptimalVolatility(Volatility):
     r"""$g_*^2 = 2A/B$, the minimiser of the bound, from running statistics of the mismatch.
 
-    Derived in this notebook."""
+    Derived in this notebook, (10.3) and (10.4)."""
     def __init__(self,
         base:Volatility|None=None, # the shape within a bucket; `ConstantVolatility(1)` if left out
         buckets:int=50, # number of equal pieces of [0, 1]

@@ -3,14 +3,14 @@
 A chapter is a numbered notebook of nbs/ and makes one module. The numbers are the order in which chapters
 are read; their imports come first, and have no circles. No code asks for the name of a preset: what is
 different about a model is in its row of `presets`. No cell of a notebook does more than its page shows, so
-that "Run all" in Jupyter is safe. Each check returns what is wrong, and is itself checked with faults that
-are planted.
+that "Run all" in Jupyter is safe. Equations are numbered by chapter, and a number that is named exists. Each
+check returns what is wrong, and is itself checked with faults that are planted.
 """
 import ast, json, re
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
-import pytest
+import pytest, yaml
 from ndm_nb.presets import presets
 
 root = Path(__file__).parents[1]
@@ -20,10 +20,12 @@ numbered = sorted(nbs.glob('[0-9][0-9]_*.ipynb'))
 other_files = {'__init__', '_modidx'}                       # written by hand, and nbdev's index
 modules = {p.stem: p.read_text(encoding='utf-8') for p in package.glob('*.py') if p.stem not in other_files}
 
-def code(path):
-    "The code cells of a notebook."
-    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    return [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
+def cells(path, kind):
+    "The sources of the cells of a notebook that are 'code' or 'markdown'."
+    found = json.loads(path.read_text(encoding='utf-8'))['cells']
+    return [''.join(cell['source']) for cell in found if cell['cell_type'] == kind]
+
+def code(path): return cells(path, 'code')
 
 def exports(cells): return re.findall(r'^#\|\s*default_exp\s+(\S+)', '\n'.join(cells), re.M)
 
@@ -180,3 +182,92 @@ def test_run_all_is_safe(path): assert not [*unsafe(code(path))]
 @pytest.mark.parametrize('cell', [
     '#| hide\nimport nbdev; nbdev.nbdev_export'+'()', '#| hide\n#| eval: false\n!python slow.py'])
 def test_an_unsafe_cell_is_seen(cell): assert len([*unsafe(['1 + 1', cell])]) == 1
+
+# --- equations ---
+
+pages = {str(path.relative_to(nbs).with_suffix('')): path for path in notebooks}
+prose = {name: '\n\n'.join(cells(path, 'markdown')) for name, path in pages.items()}
+without_numbers = {'04_model', '14_transport'}              # chapters of Part I whose equations have none yet
+
+def tags(text): return re.findall(r'\\tag\{(.*?)\}', text)
+
+def chapter_of(name):
+    "The number of a chapter without a leading zero, by the name of its notebook; '' for other pages."
+    number = re.match(r'(\d\d)_\w+$', name)
+    return number[1].lstrip('0') if number else ''
+
+def misnumbered(name, text):
+    "Numbers of equations that are not C.1, C.2, ... in chapter C, or not at the end of their equation."
+    found, chapter = tags(text), chapter_of(name)
+    expected = [f'{chapter}.{i + 1}' for i in range(len(found))]
+    if found and not chapter: yield f'{name} is no numbered chapter, and has equations {found}'
+    elif found != expected: yield f'{name}: equations {found}; expected {expected}'
+    inside = len(found) - len(re.findall(r'\\tag\{[^}]*\}\$\$$', text, re.M))
+    if inside: yield f'{name}: {inside} numbers that are not at the end of their equation'
+
+def unnumbered(names, texts):
+    "Chapters that have no equation with a number."
+    return {name for name in names if not tags(texts[name])}
+
+def references(text):
+    """The equations that a text names, as (8.3), each with the notebook that it links to, or ''.
+
+    Code and formulas are left out, so that f(1.5) is none. Neither is (0.1, 0.9), nor version 2.11."""
+    words = re.sub(r'```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$', '_', text, flags=re.S)
+    return re.findall(r'(?<![\w)])\((\d{1,2}\.\d{1,2})\)(?:\]\(([^)]*)\))?', words)
+
+def dangling(text, known):
+    "Equations that are named and that a numbered chapter does not have, and links to another chapter."
+    chapters = {number.split('.')[0] for number in known}
+    for number, link in references(text):
+        chapter = number.split('.')[0]
+        if chapter in chapters and number not in known: yield f'there is no equation ({number})'
+        notebook = link.partition('#')[0]
+        if notebook and chapter_of(Path(notebook).stem) != chapter: yield f'({number}) links to {link}'
+
+def docstrings(source):
+    "All docstrings of a piece of code."
+    with_one = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, with_one): yield ast.get_docstring(node) or ''
+
+def part(name):
+    "The notebooks of a part of the sidebar."
+    sidebar = yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']
+    found = [entry for entry in sidebar['contents'] if isinstance(entry, dict) and entry['section'] == name]
+    return [Path(path).stem for path in found[0]['contents']]
+
+def test_equations_are_numbered():
+    assert not [problem for name, text in prose.items() for problem in misnumbered(name, text)]
+    ideas = part('Part I: Ideas')
+    assert len(ideas) > 10 and unnumbered(ideas, prose) <= without_numbers
+
+def test_equations_that_are_named_exist():
+    known = [number for text in prose.values() for number in tags(text)]
+    said = {name: '\n\n'.join(chain(*map(docstrings, code(path)))) for name, path in pages.items()}
+    texts = prose | {f'a docstring of {name}': text for name, text in said.items()}
+    assert sum(len(references(text)) for text in texts.values()) > 50
+    assert not [f'{name}: {problem}' for name, text in texts.items() for problem in dangling(text, known)]
+
+@pytest.mark.parametrize('name, text', [
+    ('08_some', r'$$a\tag{8.2}$$'), ('08_some', r'$$a\tag{9.1}$$'), ('08_some', r'$$a\tag{08.1}$$'),
+    ('08_some', '$$a\\tag{8.1}$$\n\n$$b\\tag{8.3}$$'), ('08_some', '$$a\\tag{8.2}$$\n\n$$b\\tag{8.1}$$'),
+    ('08_some', '$$a\\tag{8.1}$$\n\n$$b\\tag{8.1}$$'), ('08_some', r'$$\boxed{a\tag{8.1}}$$'),
+    ('08_some', r'$a\tag{8.1}$'), ('glossary', r'$$a\tag{8.1}$$')])
+def test_a_wrong_number_is_seen(name, text): assert len([*misnumbered(name, text)]) == 1
+
+def test_a_chapter_without_numbers_is_seen():
+    texts = {'01_one': r'$$a\tag{1.1}$$', '02_two': '$$a$$ and (1.1)'}
+    assert unnumbered(texts, texts) == {'02_two'}
+
+@pytest.mark.parametrize('text', [
+    'Derived in this notebook, (8.2).', '(8.2) says', '(see (8.2))', 'a–(8.2)', '$x$, (8.10)',
+    '[(8.2)](08_some.ipynb)', '[(8.1)](09_some.ipynb)', '[(8.1)](../18_some.ipynb#part)'])
+def test_an_equation_that_does_not_exist_is_seen(text):
+    assert len([*dangling(text, ['8.1', '10.1'])]) == 1
+
+@pytest.mark.parametrize('text', [
+    'by (8.1), and [(10.1)](../10_some.ipynb#part)', '[(8.1)](#part)', 'PyTorch 8.2', 'torch(8.2)', '(8.2%)',
+    '$f$(8.2)', '$f(8.2)$', '`f (8.2)`', 'in (8.2, 8.3)', '(0.25)', '(9.4) of a chapter without numbers',
+    '$$\n(8.2)\n$$', '```\n(8.2)\n```'])
+def test_what_names_no_equation_is_none(text): assert not [*dangling(text, ['8.1', '10.1'])]
