@@ -8,6 +8,7 @@ executed.
 """
 import ast, inspect, re, shutil, sys
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 import yaml
@@ -66,6 +67,13 @@ def folded(code):
     if nodes and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes): return 'Imports'
     if nodes and all(map(only_checks, nodes)): return 'Checks of bad input'
 
+def exported(name):
+    "What stands above the cell that defines a name: a link to the reference, and its parameters, folded."
+    module, more = module_of(name), ''
+    if rows := table(attrgetter(name)(import_module(module))):
+        more = f'\n\n<details class="parameters">\n<summary>Parameters</summary>\n\n{rows}\n\n</details>'
+    return f'({name.lower()})=\n{{.exported}}\n`{module}.{name}`{more}'
+
 def chapter(path, pages):
     "A notebook in MyST Markdown, with nbdev's help. A caption leads from an exported cell to the reference."
     nb, text = read_nb(path), path.stem
@@ -78,7 +86,8 @@ def chapter(path, pages):
             found = words.get(str(path.relative_to(nbs)), ())
             main = ', '.join(f'!{word}' for word in found)                    # main entries come first
             index = f'```{{index}} {main}\n```\n\n' if main else ''
-            nb.cells[i] = mk_cell(f'{index}# {front["title"]}\n\n{lead}', 'markdown')
+            number = f'{int(path.name[:2])}. ' if path.name[:2].isdigit() else ''
+            nb.cells[i] = mk_cell(f'{index}# {number}{front["title"]}\n\n{lead}', 'markdown')
         elif cell.cell_type == 'code':
             hidden = re.search(r'^#\| echo: false', cell.source, re.M)
             if alt := re.search(r'^#\| fig-alt: (.*)', cell.source, re.M): text = alt[1]
@@ -89,8 +98,7 @@ def chapter(path, pages):
                 cell.metadata['tags'] = ['hide-input']
             if cell.source.startswith('show_doc('):
                 name = cell.source[len('show_doc('):-1]
-                caption = f'({name.lower()})=\n{{.exported}}\n`{module_of(name)}.{name}`'
-                nb.cells[i] = mk_cell('' if name[0] == '_' else caption, 'markdown')     # private classes
+                nb.cells[i] = mk_cell('' if name[0] == '_' else exported(name), 'markdown')  # private classes
             elif hidden:
                 shown = shown_alone(path, cell)
                 if shown is None: cell.metadata['tags'] = ['remove-input']

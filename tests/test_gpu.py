@@ -80,9 +80,10 @@ def losses(folder, preset, **options):
     return torch.tensor([[entry['train'], entry['valid']] for entry in history])
 
 @pytest.mark.parametrize('preset, options', [
-    ('ddpm', {}), ('ndm', dict(variance='network')), ('ndm', dict(conditional=True, drop=.3)), ('vdm', dict(T='inf')),
-    ('nfdm', dict(times='importance')), ('nfdm_flow', {}), ('ndm_full', dict(T='inf')),
-    ('flow_matching', {}), ('nfdm_ot', dict(curvature_share=.5, ramp=.5)), ('lsgm_nfdm', dict(latent=4, prior_width=32))],
+    ('ddpm', {}), ('ndm', dict(variance='network')), ('ndm', dict(conditional=True, drop=.3)),
+    ('vdm', dict(T='inf')), ('nfdm', dict(times='importance')), ('nfdm_flow', {}),
+    ('ndm_full', dict(T='inf')), ('flow_matching', {}), ('nfdm_ot', dict(curvature_share=.5, ramp=.5)),
+    ('lsgm_nfdm', dict(latent=4, prior_width=32))],
     ids=str)
 def test_a_replayed_step_gives_the_same_numbers(preset, options, tmp_path):
     replayed, usual = (losses(tmp_path/str(graph), preset, graph=graph, **options) for graph in (True, False))

@@ -67,7 +67,7 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
 
 @torch.no_grad()
 def starts(net, x, n):
-    "Where else samples may start: where the trajectories of data end, and normal with their mean and covariance."
+    "Where trajectories of data end; and normal with the mean and the covariance of these ends."
     torch.manual_seed(0)
     path = net.path(as_input(net, x))
     ends = path(path.data().new_ones(len(x))).sample()

@@ -76,4 +76,5 @@ def report(record):
     yield table(record)
 
 if __name__ == '__main__':
-    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=1000, costs=False, processes=1, **options)
+    latents.main(models=tuple(models), seeds=(0, 1), minutes=40., K=100, n=500, costs=False,
+                 processes=1, **options)
