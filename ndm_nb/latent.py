@@ -16,9 +16,10 @@ from .core import InputError, any_seen, as_number, check_batch, check_whole, eva
 from .core import repeatable, sum_event
 from .data import as_float
 from .files import Rows, open_array
+from .levels import Levels, level_index
 from .likelihood import log_prob_ode, summarise
-from .model import Bound, BoundEstimator, Decoder, Levels, NeuralDiffusion
-from .model import Trainable, Units, level_index, prior_kl
+from .model import Bound, BoundEstimator, Decoder, NeuralDiffusion
+from .model import Trainable, Units, prior_kl
 from .networks import LayerNorm, ResidualBlock, SiLU
 from .paths import Gaussian
 from .sampling import find_sampler

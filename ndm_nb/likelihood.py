@@ -13,7 +13,8 @@ from torch import Tensor
 from .core import InputError, as_number, check_batch, check_whole, choose, evaluating, repeatable, sum_event
 from .continuous import generative_drift
 from .data import bare, informed
-from .model import NeuralDiffusion, level_index
+from .levels import level_index
+from .model import NeuralDiffusion
 from .sampling import data_end, library_solvers, solve, time_grid
 
 # %% ../nbs/12_likelihood.ipynb #9f09a343

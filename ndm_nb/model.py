@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Predictor', 'DataPredictor', 'NoisePredictor', 'VelocityPredictor', 'ResidualPredictor', 'GaussianOracle', 'Decoder',
-           'GaussianDecoder', 'level_index', 'Levels', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl',
-           'Volatility', 'ReverseVariance', 'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Knowing', 'told',
-           'Guidance', 'guided', 'Trajectory', 'decode', 'walk', 'boundary_terms', 'BoundEstimator']
+           'GaussianDecoder', 'CategoricalDecoder', 'Bound', 'gaussian_kl', 'prior_kl', 'Volatility', 'ReverseVariance',
+           'Units', 'Standardiser', 'Trainable', 'NeuralDiffusion', 'Knowing', 'told', 'Guidance', 'guided',
+           'Trajectory', 'decode', 'walk', 'boundary_terms', 'BoundEstimator']
 
 # %% ../nbs/04_model.ipynb #97724184
 import copy, math
@@ -14,8 +14,9 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from .core import InputError, Stateful, any_seen, check_batch, check_like, check_type
+from .core import InputError, Stateful, check_batch, check_like, check_type
 from .core import check_whole, expand, sum_event
+from .levels import Levels, level_index, needed_reach
 from .paths import ForwardProcess, Gaussian, Path
 from .schedules import LinearGamma, NoiseSchedule
 
@@ -110,7 +111,8 @@ class ResidualPredictor(Predictor):
 class GaussianOracle(Predictor):
     r"""The exact predictor $\mathbb E[x\mid z_t]$ for Gaussian data.
 
-    The data are $x\sim\mathcal N(m, s^2)$, and the forward process is linear."""
+    The data are $x\sim\mathcal N(m, s^2)$, and the forward process is linear. Derived in this notebook,
+    (4.1)."""
     def __init__(self,
         mean, # $m$, a number or a tensor, broadcastable to the event
         std, # $s$, a number or a tensor, broadcastable to the event
@@ -147,7 +149,7 @@ class Decoder(nn.Module):
 class GaussianDecoder(Decoder):
     r"""$p(x\mid z_0) = \mathcal N(z_0/\alpha_0,\ \sigma_0^2/\alpha_0^2)$, for continuous data.
 
-    Derived in this notebook."""
+    Derived in this notebook, (4.2)."""
     def __init__(self,
         schedule:NoiseSchedule|None=None, # the base schedule; `LinearGamma()` if left out
     ):
@@ -161,98 +163,11 @@ class GaussianDecoder(Decoder):
         alpha, sigma = self.schedule(z.new_zeros(1))
         return Gaussian(z/expand(alpha, z), expand((sigma/alpha).log(), z))
 
-# %% ../nbs/04_model.ipynb #a38ed7e7
-def level_index(
-    x:Tensor, # data on the grid, shape `(B, *event)`
-    values:Tensor, # the levels in increasing order, evenly spaced, shape `(L,)`
-)->Tensor: # whole numbers from 0 to L-1, of the shape of `x`
-    "Which level each value is. Raises `InputError` if one is not on the grid."
-    spacing = values[1] - values[0]
-    index = ((x - values[0])/spacing).round().long().clamp(0, len(values) - 1)
-    off = ~((x - values[index]).abs() <= spacing/100)    # also true for NaN
-    if any_seen(off):
-        raise InputError(f'x contains the value {x[off][0]:.4g}; expected one of the {len(values)} levels '
-                         f'from {values[0]:g} to {values[-1]:g}, {spacing:.4g} apart')
-    return index
-
-# %% ../nbs/04_model.ipynb #a402705f
-class Levels:
-    "Independent categorical distributions over a grid of values, one for each dimension of the event."
-    def __init__(self,
-        values:Tensor, # the levels in increasing order, evenly spaced, shape `(L,)`
-        mean:Tensor, # $\mu$, where the most probable levels are, shape `(B, *event)`
-        std:Tensor, # $s$, how far from there levels are probable, above 0, broadcastable to `mean`
-        reach:int, # $h$, the levels to sum over on each side of the nearest, at least 0
-    ):
-        last = len(values) - 1
-        spacing = (values[-1] - values[0])/last
-        # seen from the middle, where floats are most precise
-        u = (mean - (values[0] + values[-1])/2)/spacing
-        self.nearest = (u + last/2).round().clamp(0, last)
-        self.offset = u - (self.nearest - last/2)
-        self.values, self.precision, self.size = values, (spacing/std)**2, min(2*reach, last) + 1
-        self.first = (self.nearest - reach).clamp(0, last + 1 - self.size)
-
-# %% ../nbs/04_model.ipynb #c7d20a94
-@patch
-def log_ratio(self:Levels,
-    j:Tensor, # whole numbers, shape `(B, *event)`, or with a dimension in front
-)->Tensor: # $a_j/\log 2$, of the shape of `j`
-    r"""$\log_2(p_{n+j}/p_n)$, in bits: the level `j` further on against the nearest one.
-
-    Derived in this notebook."""
-    return j*(2*self.offset - j) * (self.precision/(2*math.log(2)))
-
-@patch
-def window(self:Levels,
-    block:int=16, # how many levels at a time, at least 1
-): # tensors of shape `(at most block, B, *event)`
-    "Where the levels of the window are, seen from the nearest, block by block."
-    steps = torch.arange(self.size, dtype=self.first.dtype, device=self.first.device)
-    for i in expand(steps, self.first[None]).split(block): yield self.first - self.nearest + i
-
-# %% ../nbs/04_model.ipynb #e94a5d07
-@patch
-def log_prob(self:Levels,
-    x:Tensor, # data on the grid, shape `(B, *event)`
-)->Tensor: # $\log p(x)$ in nats, shape `(B,)`
-    r"$\log p(x)$, summed over the event. Raises `InputError` if a value is not one of the levels."
-    total = sum(self.log_ratio(j).exp2().sum(0) for j in self.window())
-    bits = self.log_ratio(level_index(x, self.values) - self.nearest) - total.log2()
-    return sum_event(bits) * math.log(2)
-
-@patch(as_prop=True)
-def mode(self:Levels)->Tensor: # levels, shape `(B, *event)`
-    "The most probable level in each dimension."
-    return self.values[self.nearest.long().clamp(0)]         # NaN, as a whole number, may be negative
-
-@patch
-def sample(self:Levels)->Tensor: # levels, shape `(B, *event)`
-    "A random level in each dimension."
-    ratios = torch.cat([self.log_ratio(j) for j in self.window()])
-    index = torch.distributions.Categorical(logits=ratios.movedim(0, -1)*math.log(2)).sample()
-    return self.values[self.first.long() + index]
-
-# %% ../nbs/04_model.ipynb #1d95e2c8
-@torch.enable_grad()
-def _reach(
-    schedule:NoiseSchedule, # where $s = \sigma_0/\alpha_0$ comes from
-    levels:int, # $L$, at least 2
-    spacing:float, # between two levels, above 0
-)->int: # $h$, from 0 to $L$
-    """How many levels on each side of the nearest count in float64.
-
-    If training can move the schedule's start, all of them do."""
-    parameters = [p for p in schedule.parameters() if p.requires_grad]
-    alpha, sigma = schedule(next(schedule.parameters(), torch.zeros(1, device='cpu')).new_zeros(1))
-    w = sigma/alpha/spacing
-    slopes = torch.autograd.grad(w, parameters, allow_unused=True) if w.requires_grad else ()
-    if any(s is not None and s.any() for s in slopes): return levels
-    return math.ceil(min(levels, w.item()*math.sqrt(2*math.log(1e17*levels))))
-
 # %% ../nbs/04_model.ipynb #4b43008a
 class CategoricalDecoder(Decoder):
-    r"$p(x\mid z_0) \propto q(z_0\mid x)$ over a grid of levels, for discrete data (VDM, arXiv 2107.00630)."
+    r"""$p(x\mid z_0) \propto q(z_0\mid x)$ over a grid of levels, for discrete data (VDM, arXiv 2107.00630).
+
+    Derived in this notebook, (4.3)."""
     def __init__(self,
         levels:int=256, # number of levels, evenly spaced, at least 2
         schedule:NoiseSchedule|None=None, # the base schedule; `LinearGamma()` if left out
@@ -264,7 +179,7 @@ class CategoricalDecoder(Decoder):
         if not low < high: raise InputError(f'low={low}, high={high}; expected low < high')
         self.schedule = schedule or LinearGamma()
         self.register_buffer('values', torch.linspace(low, high, levels), persistent=False)
-        self.reach = _reach(self.schedule, levels, (high - low)/(levels - 1))
+        self.reach = needed_reach(self.schedule, levels, (high - low)/(levels - 1))
 
     def forward(self,
         z:Tensor, # $z_0$, shape `(B, *event)`
@@ -281,7 +196,9 @@ class CategoricalDecoder(Decoder):
 
 # %% ../nbs/04_model.ipynb #d9723176
 class Bound(NamedTuple):
-    r"An upper bound on $-\log p(x)$ in three terms, each in nats and of shape `(B,)`."
+    r"""An upper bound on $-\log p(x)$ in three terms, each in nats and of shape `(B,)`.
+
+    Derived in this notebook, (4.4)."""
     reconstruction:Tensor # $\mathbb E[-\log p(x\mid z_0)]$, nats, shape `(B,)`
     diffusion:Tensor # $\mathcal L_{\text{diff}}$, nats, shape `(B,)`
     prior:Tensor # $\mathrm{KL}(q(z_1\mid x)\,\Vert\,\mathcal N(0,I))$, nats, shape `(B,)`
@@ -305,7 +222,9 @@ def gaussian_kl(
     q:Gaussian, # the first distribution, under which the mean is taken
     p:Gaussian, # the second, of the same shape
 )->Tensor: # $\mathrm{KL}(q\,\Vert\,p)$ in nats, shape `(B,)`
-    r"$\mathrm{KL}(q\,\Vert\,p)$ of two Gaussians, summed over the event. Derived in this notebook."
+    r"""$\mathrm{KL}(q\,\Vert\,p)$ of two Gaussians, summed over the event.
+
+    Derived in this notebook, (4.5)."""
     r = q.log_std - p.log_std
     return sum_event(((q.mean - p.mean)/p.std)**2/2 + torch.expm1(2*r)/2 - r)
 

@@ -15,9 +15,9 @@ from ndm_nb.data import dataset
 from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode
+from ndm_nb.straight import ConvexTransport, StraightBound, StraightPredictor, sample_straight
 from ndm_nb.training import Trainer
-from ndm_nb.transport import ConvexTransport, StraightBound, StraightPredictor, match, optimal_transport_cost
-from ndm_nb.transport import sample_straight, transport_cost
+from ndm_nb.transport import match, optimal_transport_cost, transport_cost
 from few_steps import distance, floor_of, predictor
 from harness import Experiment, origin, pm
 
