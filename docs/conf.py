@@ -61,7 +61,8 @@ class NameLinks(SphinxPostTransform):
                 logger.warning('%s is no name of the library', name, location=literal)
             entry = literal.parent.parent               # in the first column, the names of parameters
             first = isinstance(entry, nodes.entry) and entry.parent.index(entry) == 0
-            parameter = first and next(entry.parent.parent.parent.findall(nodes.entry)).astext() == 'Parameter'
+            head = next(entry.parent.parent.parent.findall(nodes.entry)).astext() if first else ''
+            parameter = head == 'Parameter'
             here = isinstance(literal.parent, (nodes.reference, nodes.title, addnodes.desc_signature))
             if here or parameter or name not in known: continue
             full, to = known[name]

@@ -4,22 +4,21 @@
 
 # %% auto #0
 __all__ = ['acceleration', 'curvature_penalty', 'curvature', 'straightness', 'few_step_error', 'transport_cost', 'match',
-           'optimal_transport_cost', 'paired_noise']
+           'optimal_transport_cost', 'paired_noise', 'NormalEnd', 'normal_end']
 
 # %% ../nbs/14_transport.ipynb #2ba52f85
 import math
 from functools import partial
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from .continuous import generative_drift
 from .core import InputError, antithetic_time, as_number, check_batch
-from .core import check_time, frozen, randn_rows, sum_event
+from .core import check_time, check_whole, frozen, randn_rows, sum_event
+from .data import bare, informed
+from .evaluation import as_input
 from .model import NeuralDiffusion, Trajectory
 from .objectives import own_parameters
 from .sampling import sample_ode
-# where code from before chapter 15 looks for them
-from .straight import ConvexTransport, StraightBound, StraightPredictor  # noqa: F401
-from .straight import sample_straight, straight_bound  # noqa: F401
 
 # %% ../nbs/14_transport.ipynb #cb3781f0
 def acceleration(
@@ -154,3 +153,49 @@ def paired_noise(
     "Noise for each of the data, by the best assignment: a `noise` of `ContinuousBound` (arXiv 2302.00482)."
     noise = randn_rows(x)
     return noise[match(x, noise)[0]]
+
+# %% ../nbs/14_transport.ipynb #ot700011
+class NormalEnd(nn.Module):
+    r"""$p(z_1)=\mathcal N(m,C)$, where samples start in place of $\mathcal N(0,I)$.
+
+    Derived in this notebook, (14.10). Raises `InputError` for a covariance that is none."""
+    def __init__(self,
+        mean:Tensor, # $m$, of the shape of an event
+        cov:Tensor, # $C$, positive definite, shape `(d, d)` for `d` numbers in an event
+    ):
+        super().__init__()
+        root, off = torch.linalg.cholesky_ex(cov)
+        if root.shape != 2*(mean.numel(),) or off.any():
+            raise InputError(f'cov of shape {tuple(cov.shape)} with a mean of shape {tuple(mean.shape)}; '
+                             'expected a covariance that is positive definite, with a row for each number')
+        self.register_buffer('mean', mean)
+        self.register_buffer('root', root)
+
+    def forward(self,
+        noise:Tensor, # $\varepsilon$ from $\mathcal N(0,I)$, shape `(B, *event)`
+    )->Tensor: # $z_1$, of its shape: what to give to a sampler
+        r"$m + L\varepsilon$."
+        check_batch(noise, 'noise', tuple(self.mean.shape))
+        there = (noise.flatten(1).to(self.root) @ self.root.T).view(noise.shape)
+        return (self.mean + there).to(noise.dtype)
+
+    def saving(self)->Tensor: # nats, at least 0, shape `()`
+        r"By how much the prior term is smaller than with $\mathcal N(0,I)$, on average over what it was fitted to."
+        square = self.root.square().sum() + self.mean.square().sum()
+        return (square - len(self.root))/2 - self.root.diagonal().log().sum()
+
+@torch.no_grad()
+def normal_end(
+    model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian
+    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled` if it is told labels
+    batch:int=1024, # samples at a time
+)->NormalEnd: # in double precision, on the device of the model
+    r"The normal distribution with the mean and the covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
+    n, total, square, own = 0, 0., 0., 0.
+    for part in x.split(check_whole(batch, 'batch')):
+        knowing, part = informed(model, as_input(model, part))
+        q = knowing.path(check_batch(part)).end(torch.ones_like(part.flatten(1)[:, 0]))
+        mean, var = q.mean.flatten(1).double(), q.std.expand_as(q.mean).flatten(1).double()**2
+        n, total, own, square = n + len(mean), total + mean.sum(0), own + var.sum(0), square + mean.T @ mean
+    cov = (square + own.diag())/n - torch.outer(total, total)/n**2
+    return NormalEnd((total/n).view(bare(x).shape[1:]), cov)

@@ -12,11 +12,13 @@ Fréchet distance of the features of a small classifier (images.py): it compares
 CIFAR-10 it is FID to the training images. NDM_DATA is the folder in which the data lie (or --data_root).
 Runs are left in --out.
 """
-import re
+import math, re
 from functools import partial
 import torch
+from ndm_nb.core import repeatable
 from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
+from ndm_nb.transport import normal_end
 from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
 from harness import Experiment, origin
 
@@ -59,22 +61,20 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
     def distances(nfe, sample):
         return {solver: judge.distance(sample(steps, solver)) for solver, steps in solvers(nfe).items()}
     def from_noise(steps, solver): return sampled(name, out, device, n, steps, solver, seed)[0]
-    net = load(name, out, device)[0]
-    with torch.random.fork_rng(): found = starts(net, judge.others[:10_000], n)
     return figures | dict(distance={str(nfe): distances(nfe, from_noise) for nfe in nfes},
-                          start={where: {str(nfe): min(distances(nfe, partial(sample_ode, net, z)).values())
-                                         for nfe in (2, 12)} for where, z in found.items()})
+                          **elsewhere(load(name, out, device)[0], judge.others[:10_000], n, nfes, distances))
 
 @torch.no_grad()
-def starts(net, x, n):
-    "Where trajectories of data end; and normal with the mean and the covariance of these ends."
-    torch.manual_seed(0)
-    path = net.path(as_input(net, x))
-    ends = path(path.data().new_ones(len(x))).sample()
-    flat = ends.flatten(1).double()
-    spread = torch.linalg.cholesky(flat.T.cov() + 1e-6*torch.eye(flat.shape[1]).to(flat))
-    normal = flat.mean(0) + torch.randn(n, flat.shape[1]).to(flat) @ spread.T
-    return dict(data=ends[:n], normal=normal.view_as(ends[:n]).to(ends))
+def elsewhere(net, x, n, nfes, distances):
+    "Distances of samples that do not start from N(0, I): from a normal with the right moments, and from ends."
+    x = as_input(net, x)
+    with repeatable(0, x.device):
+        ends = net.path(x[:n]).end(torch.ones_like(x[:n].flatten(1)[:, 0])).sample()
+        end = normal_end(net, x)
+        starts = dict(normal=end(torch.randn_like(ends)), data=ends)
+    bits = end.saving().item()/(ends[0].numel()*math.log(2))
+    return dict(saved=bits, start={name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in nfes}
+                                   for name, z in starts.items()})
 
 def best(runs, nfe):
     "The solver with the lowest mean distance over seeds, and its distances."
