@@ -62,18 +62,19 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
         return {solver: judge.distance(sample(steps, solver)) for solver, steps in solvers(nfe).items()}
     def from_noise(steps, solver): return sampled(name, out, device, n, steps, solver, seed)[0]
     return figures | dict(distance={str(nfe): distances(nfe, from_noise) for nfe in nfes},
-                          **elsewhere(load(name, out, device)[0], judge.others[:10_000], n, nfes, distances))
+                          **elsewhere(load(name, out, device)[0], judge.others[:10_000], n, distances))
 
 @torch.no_grad()
-def elsewhere(net, x, n, nfes, distances):
-    "Distances of samples that do not start from N(0, I): from a normal with the right moments, and from ends."
+def elsewhere(net, x, n, distances):
+    "Of samples that start from a normal with the right moments, and where data end; nothing if that is fixed."
+    if not net.path(as_input(net, x[:2])).schedule.open_end: return {}
     x = as_input(net, x)
     with repeatable(0, x.device):
         ends = net.path(x[:n]).end(torch.ones_like(x[:n].flatten(1)[:, 0])).sample()
         end = normal_end(net, x)
         starts = dict(normal=end(torch.randn_like(ends)), data=ends)
     bits = end.saving().item()/(ends[0].numel()*math.log(2))
-    return dict(saved=bits, start={name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in nfes}
+    return dict(saved=bits, start={name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in (1, 2, 4)}
                                    for name, z in starts.items()})
 
 def best(runs, nfe):
