@@ -40,6 +40,7 @@ table = dict(
         ('a tuple of the wrong length passes', 'in (None, len(value))', 'is not len', '29_core'),
         ('an inner part of a batch ends the outer one', 'finally: _part = before',
          'finally: _part = 0, 1, None', '29_core'),
+        ('what is wrong is never seen', 'and bool(mask.any())', 'and False', '29_core'),
     ],
     schedules=[
         ('gamma without its factor 2', 'return 2 * (sigma.log() - alpha.log())',
@@ -677,6 +678,12 @@ table = dict(
          '14_transport'),
         ('paired noise does not follow the parts of a batch', 'noise = randn_rows(x)',
          'noise = torch.randn_like(x)', '14_transport'),
+        ('the ends have no spread of their own', 'square + own.diag()', 'square', '14_transport'),
+        ('the mean of the ends stays in their covariance', ' - torch.outer(total, total)/n**2', '',
+         '14_transport'),
+        ('noise times the root and not its transpose', '@ self.root.T)', '@ self.root)', '14_transport'),
+        ('a saving without the determinant', '/2 - self.root.diagonal().log().sum()', '/2', '14_transport'),
+        ('starts without the mean', '(self.mean + there)', 'there', '14_transport'),
     ],
     straight=[
         ('far centres are too light', 'square().sum(1)/2)', 'square().sum(1))', '15_straight'),

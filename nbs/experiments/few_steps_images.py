@@ -20,7 +20,7 @@ from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
 from ndm_nb.transport import normal_end
 from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
-from harness import Experiment, origin
+from harness import Experiment, markdown, origin
 
 models = {'flow matching': dict(preset='flow_matching'),
           'minibatch OT': dict(preset='flow_matching', pairing='optimal'),
@@ -30,7 +30,7 @@ models = {'flow matching': dict(preset='flow_matching'),
           'nfdm-ot, weight .002': dict(preset='nfdm_ot', ramp=.3, curvature=.002),
           'nfdm-ot, later': dict(preset='nfdm_ot', ramp=.9),
           'nfdm-ot, end fixed': dict(preset='nfdm_ot', base='ot', ramp=.3)}
-pictured = 'flow matching', 'nfdm-ot'
+pictured = 'flow matching', 'nfdm-ot, weight .02'
 few_steps = Experiment('few_steps_{data}', key=('model', 'seed'))
 
 def run_name(data, model, seed): return f'few-steps-{data}-{re.sub("[, ]+", "-", model)}-seed{seed}'
@@ -66,7 +66,7 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
 
 @torch.no_grad()
 def elsewhere(net, x, n, distances):
-    "Of samples that start from a normal with the right moments, and where data end; nothing if that is fixed."
+    "Of samples that start from a normal with the right moments, and where data end, unless that is fixed."
     if not net.path(as_input(net, x[:2])).schedule.open_end: return {}
     x = as_input(net, x)
     with repeatable(0, x.device):
@@ -74,8 +74,9 @@ def elsewhere(net, x, n, distances):
         end = normal_end(net, x)
         starts = dict(normal=end(torch.randn_like(ends)), data=ends)
     bits = end.saving().item()/(ends[0].numel()*math.log(2))
-    return dict(saved=bits, start={name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in (1, 2, 4)}
-                                   for name, z in starts.items()})
+    few = {name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in (1, 2, 4)}
+           for name, z in starts.items()}
+    return dict(saved=bits, start=few)
 
 def best(runs, nfe):
     "The solver with the lowest mean distance over seeds, and its distances."
@@ -84,17 +85,19 @@ def best(runs, nfe):
     return min(values.items(), key=lambda item: sum(item[1]))
 
 @few_steps.override
-def pictures(record, data, n, out, device):
-    "With two evaluations and with the most, by the best solver, of the first seed."
-    grids = {}
-    if not at_hand([run_name(data, model, 0) for model in pictured], out): return
-    for model in pictured:
-        runs = record['runs'].of(model=model)
-        for nfe in (2, max(map(int, runs[0]['distance']))):
-            solver = best(runs, str(nfe))[0]
-            x = sampled(run_name(data, model, 0), out, device, n, solvers(nfe)[solver], solver, 0)[0]
-            grids[f'{model}, {nfe} evaluations'] = x
-    draw_grids(grids, few_steps.picture(f'few_steps_{data}.png'))
+def pictures(record, data, data_root, out, device):
+    "From the same noise: flow matching with two and four evaluations, NFDM-OT with two from two starts."
+    names = {model: run_name(data, model, 0) for model in pictured}
+    if not at_hand(names.values(), out): return
+    plain, other = (load(name, out, device)[0] for name in names.values())
+    train = as_input(other, judges[data](data_root, device).others[:10_000])
+    with repeatable(0, train.device): noise = torch.randn_like(train[:64])
+    def grid(net, z, nfe, solver): return sample_ode(net, z, solvers(nfe)[solver], solver).cpu()
+    draw_grids({'flow matching, 2 evaluations': grid(plain, noise, 2, 'midpoint'),
+                'flow matching, 4 evaluations': grid(plain, noise, 4, 'midpoint'),
+                'NFDM-OT, 2, from N(0, I)': grid(other, noise, 2, 'euler'),
+                'NFDM-OT, 2, from N(m, C)': grid(other, normal_end(other, train)(noise), 2, 'euler')},
+               few_steps.picture(f'few_steps_{data}.png'))
 
 @few_steps.table
 def table(record):
@@ -107,12 +110,28 @@ def table(record):
         yield row | {'bound, bits/dim': runs.pm('total'), 'iterations': f"{runs.mean('iterations'):,.0f}",
                      'seeds': len(runs)}
 
+starting = dict(noise='N(0, I)', normal='N(m, C)', data='ends of training images')
+
+def by_start(record):
+    "Distances from several starts, of the models with a learned coupling."
+    def rows():
+        for model, runs in record['runs'].by('model').items():
+            free = [r for r in runs if 'start' in r]
+            for start, name in starting.items() if free else ():
+                found = [dict(distance=r['start'].get(start, r['distance'])) for r in free]
+                values = {nfe: best(found, nfe) for nfe in free[0]['start']['normal']}
+                yield dict(model=model, start=name) | {
+                    f'distance, {nfe} evaluation{"s"*(nfe != "1")}': f'{sum(v)/len(v):.1f} ({solver})'
+                    for nfe, (solver, v) in values.items()}
+    return markdown(rows())
+
 @few_steps.override
 def report(record):
     "With the floor, below which no distance can be expected."
     budget = f"{record['minutes_each']:g} minutes of training each"
     yield f"{origin(record)}; {budget}; distance of other real images {record['floor']:.2f}"
     yield table(record)
+    yield by_start(record)
 
 if __name__ == '__main__':
     few_steps.main(data=judges, models=tuple(models), minutes=60., nfes=(1, 2, 4, 12), n=1000, seeds=(0,),
