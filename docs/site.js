@@ -1,5 +1,5 @@
 // A figure is stored at twice the size at which it is shown, and says so
-const shownWidth = img => parseFloat(img.style.width) || img.naturalWidth
+const shownWidth = img => img.getAttribute('width') || img.naturalWidth
 
 // What is too wide scrolls, and can be reached by the keyboard; figures keep a size at which they can be read
 const reach = () => {
