@@ -1,6 +1,9 @@
+// A figure is stored at twice the size at which it is shown, and says so
+const shownWidth = img => img.getAttribute('width') || img.naturalWidth
+
 // What is too wide scrolls, and can be reached by the keyboard; figures keep a size at which they can be read
 const reach = () => {
-  document.querySelectorAll('.cell_output img').forEach(img => img.style.minWidth = .65*img.naturalWidth + 'px')
+  document.querySelectorAll('.cell_output img').forEach(img => img.style.minWidth = .65*shownWidth(img) + 'px')
   document.querySelectorAll('div.math, .table-wrapper, .highlight pre, .cell_output, .cell_output pre').forEach(part => {
     if (part.scrollWidth > part.clientWidth) part.tabIndex = 0
     else part.removeAttribute('tabindex')

@@ -45,7 +45,7 @@ def plot_trajectories(
     ax, way, x = ax or plt.gca(), trajectory[:, :n].cpu(), x.cpu()
     ax.plot(*x.T, '.', color='C0', ms=2, alpha=.5)
     ax.plot(*way.permute(2, 0, 1), color='k', lw=.4, alpha=.6)
-    ax.plot(*way[0].T, 'o', color='C1', ms=2)
+    ax.plot(*way[0].T, 's', color='C1', ms=3)
     ax.plot(*x[:n].T, 'o', color='C3', ms=3)
     ax.set_aspect('equal')
     return ax

@@ -228,11 +228,11 @@ def plot_losses(
     "Draw how the bound fell. Values far above most of the others are left out, and counted."
     import matplotlib.pyplot as plt
     ax = ax or plt.gca()
-    labels = dict(train='training: the model, mean since the last point',
-                  valid='validation: the average of its weights')
-    for name, label in labels.items():
-        ax.plot([h['iteration'] for h in history], [h[name] for h in history], '.-', label=label)
-    values, left_out = [h[name] for name in labels for h in history if math.isfinite(h[name])], None
+    looks = dict(train=('.-', 'training: the model, mean since the last point'),
+                 valid=('.--', 'validation: the average of its weights'))
+    for name, (look, label) in looks.items():
+        ax.plot([h['iteration'] for h in history], [h[name] for h in history], look, label=label)
+    values, left_out = [h[name] for name in looks for h in history if math.isfinite(h[name])], None
     low, middle = min(values, default=0.), median_low(values or [0.])
     high = middle + 10*(middle - low)
     if low < high < max(values, default=0.):

@@ -84,7 +84,7 @@ scrolling = 'div.math, .table-wrapper, .highlight pre, .cell_output, .cell_outpu
 overflowing = """css => [...document.querySelectorAll(css)].filter(e => e.scrollWidth > e.clientWidth + 1)
     .map(e => ({reached: e.tabIndex >= 0, text: e.tagName + ' ' + e.textContent.trim().slice(0, 60)}))"""
 too_small = """() => [...document.querySelectorAll('.cell_output img')]
-    .filter(e => e.offsetWidth < .649*e.naturalWidth).map(e => e.src)"""
+    .filter(e => e.offsetWidth < .649*(e.getAttribute('width') || e.naturalWidth)).map(e => e.src)"""
 
 drawn = '() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))'
 

@@ -177,7 +177,7 @@ def draw(record, data):
     runs = record['runs'].of(data=data, seed=0)
     target, source = sets(data, 2000, 2)
     middle = source.mean(0).numpy()
-    size = dict(figsize=(3*len(runs), 3), dpi=72, layout='constrained')
+    size = dict(figsize=(2.6*len(runs), 2.8), layout='constrained')
     fig, axs = plt.subplots(1, len(runs), sharex=True, sharey=True, **size)
     for ax, r in zip(axs, runs):
         ax.plot(*target.T, '.', color='.8', ms=1)

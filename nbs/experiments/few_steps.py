@@ -168,11 +168,11 @@ def report(record):
         yield f"{data}; SW between sets of data {pm(record['floor'][data])}"
         yield table(record, data)
 
-def panels(lines, color):
+def panels(lines, look):
     "A panel for each name: lines over time, with the data on the left and the noise on the right."
     fig, axs = plt.subplots(1, len(lines), figsize=(2.8*len(lines), 2.8), layout='constrained', sharey=True)
     for ax, (name, ways) in zip(axs, lines.items()):
-        for i, way in enumerate(ways): ax.plot([1 - k/20 for k in range(21)], way, color=color(i), lw=.7)
+        for i, way in enumerate(ways): ax.plot([1 - k/20 for k in range(21)], way, look(i), lw=.7)
         ax.set(title=name, xlabel='time t: data 0, noise 1')
     axs[0].set_ylabel('first coordinate of z')
     return axs
@@ -180,31 +180,33 @@ def panels(lines, color):
 def draw_trajectories(record, data):
     "Trajectories of the generative ODE from the same noise for all models; seed 0."
     lines = {r['model']: r['trajectories'] for r in record['runs'].of(data=data, seed=0)}
-    panels(lines, lambda i: 'C0')
+    panels(lines, lambda i: 'C0-')
 
 def draw_paths(record, data):
     "Forward paths from the points of `ends`: those of NFDM-OT from seed 0; the others are fixed."
     fixed = {name: build(event=(2,), **predictor, **models[name].options) for name in ('flow matching',)}
     lines = {name: forward_paths(model) for name, model in fixed.items()}
     lines['nfdm-ot'] = record['runs'].of(data=data, seed=0, model='nfdm-ot')[0]['paths']
-    axs = panels(lines, lambda i: f'C{i//8}')
-    for i, x in enumerate(ends): axs[0].plot([], [], color=f'C{i}', label=f'x = ({x[0]:g}, {x[1]:g})')
-    axs[0].legend(fontsize=7)
+    looks = 'C0-', 'C3--'
+    axs = panels(lines, lambda i: looks[i//8])
+    for look, x in zip(looks, ends): axs[0].plot([], [], look, label=f'x = ({x[0]:g}, {x[1]:g})')
+    axs[0].legend()
 
 def draw_quality(record):
     "Sliced Wasserstein distance against the number of evaluations, mean and standard deviation over seeds."
     measured = record['runs'].by('data', sets)
-    fig, axs = plt.subplots(1, len(measured), figsize=(11, 3.2), layout='constrained')
+    fig, axs = plt.subplots(1, len(measured), figsize=(9, 3.6), layout='constrained')
+    looks = 'o-', 's--', '^-.', 'D:', 'v-', 'x--'
     for ax, (data, mine) in zip(axs, measured.items()):
-        for name, runs in mine.by('model', models).items():
+        for (name, runs), look in zip(mine.by('model', models).items(), looks):
             values = [best(runs, n)[1] for n in nfes]
             middle, spread = list(map(mean, values)), list(map(stdev, values))
-            ax.errorbar(nfes, middle, spread, marker='o', ms=3, capsize=2, lw=1, label=name)
+            ax.errorbar(nfes, middle, spread, fmt=look, ms=3, capsize=2, lw=1, label=name)
         ax.axhline(mean(record['floor'][data]), color='k', ls=':', lw=1, label='other data')
         ax.set(title=data, xscale='log', yscale='log', xlabel='evaluations', xticks=nfes, xticklabels=nfes)
         ax.minorticks_off()
     axs[0].set_ylabel('sliced Wasserstein distance')
-    axs[0].legend(fontsize=7)
+    fig.legend(*axs[0].get_legend_handles_labels(), loc='outside lower center', ncols=4)
 
 if __name__ == '__main__':
     few_steps.main(seeds=(0, 1, 2), data=sets, models=tuple(models), seconds=30., processes=1)

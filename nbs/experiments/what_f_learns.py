@@ -297,8 +297,8 @@ def draw_points(trained, x):
         for ax, u, cloud in zip(row, shown, moved):
             ax.scatter(*cloud.T, c=square, s=.6, cmap='tab20')
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect='equal')
-        row[0].set_ylabel(name, fontsize=9)
-    for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}', fontsize=9)
+        row[0].set_ylabel(name)
+    for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}')
     return fig
 
 @torch.no_grad()
@@ -312,8 +312,8 @@ def draw_images(trained, x):
         for ax, image in zip(axs.flat, moved.transpose(0, 1).flatten(0, 1)):
             drawn = ax.imshow(image.unflatten(0, x.shape[2:]), cmap='RdBu_r', vmin=-limit, vmax=limit)
             ax.set(xticks=[], yticks=[])
-        for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}', fontsize=9)
-        axs[0, 0].set_title(f'{name}\nt = {shown[0]:g}', fontsize=9)
+        for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}')
+        axs[0, 0].set_title(f'{name}\nt = {shown[0]:g}')
         block.colorbar(drawn, ax=axs, shrink=.8)
     return fig
 
