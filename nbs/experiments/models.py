@@ -1,6 +1,6 @@
 """The small trained models that come with the library, made anew.
 
-    python nbs/experiments/models.py                       # all of them: about an hour of one CPU core
+    python nbs/experiments/models.py                       # all of them: two hours of one CPU core
     python nbs/experiments/models.py --names digits-ndm    # some
     python nbs/experiments/models.py --show                # what each costs and reaches, from their cards
 
@@ -26,6 +26,7 @@ models = {
                              iterations=10_000),
     'moons-nfdm_ot': dict(preset='nfdm_ot', data='two_moons', width=96, iterations=6000),
     'digits-ndm': dict(preset='ndm', data='digits', T=10, width=160, iterations=4000),
+    'mnist-nfdm_ot': dict(preset='nfdm_ot', data='mnist', curvature=.02, ramp=.3, iterations=6584),
     'mnist-bridge': dict(preset='brownian_bridge', data0='mnist:7', data1='mnist:2', iterations=1500),
     'mnist-labels': dict(preset='ddpm', data='mnist', T=10, iterations=10_040, conditional=True, seed=1)}
 
