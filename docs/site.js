@@ -12,6 +12,11 @@ const reach = () => {
 window.addEventListener('resize', reach)
 window.addEventListener('load', () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reach))
 
+// The bars beside the page have names, and captions of the left one a level, for those who listen
+const named = {'.sidebar-drawer': 'All pages', '.toc-drawer': 'On this page'}
+for (const [bar, name] of Object.entries(named)) document.querySelector(bar)?.setAttribute('aria-label', name)
+document.querySelectorAll('.caption[role=heading]').forEach(caption => caption.setAttribute('aria-level', 2))
+
 // Excerpts of search results: words, without equations, code and what cells print
 if (typeof Search !== 'undefined') {
   const asText = Search.htmlToText
