@@ -190,7 +190,7 @@ def normal_end(
     x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled` if it is told labels
     batch:int=1024, # samples at a time
 )->NormalEnd: # in double precision, on the device of the model
-    r"The normal distribution with the mean and the covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
+    r"The normal distribution with mean and covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
     n, total, square, own = 0, 0., 0., 0.
     for part in x.split(check_whole(batch, 'batch')):
         knowing, part = informed(model, as_input(model, part))
