@@ -180,7 +180,7 @@ class NormalEnd(nn.Module):
         return (self.mean + there).to(noise.dtype)
 
     def saving(self)->Tensor: # nats, at least 0, shape `()`
-        r"By how much the prior term is smaller than with $\mathcal N(0,I)$: the mean of what it was fitted to."
+        r"By how much the prior term is smaller than with $\mathcal N(0,I)$: a mean over the data."
         square = self.root.square().sum() + self.mean.square().sum()
         return (square - len(self.root))/2 - self.root.diagonal().log().sum()
 
