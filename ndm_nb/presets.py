@@ -152,6 +152,7 @@ class Preset(NamedTuple):
     coarse:int=2 # $F$ and flows work on squares of so many by so many pixels, unless told otherwise
     steps:int|None=None # $T$ unless told otherwise; None for continuous time
     penalty:dict={} # options of a penalty, unless told otherwise
+    for_images:dict={} # the same where the networks are U-Nets, if they differ
     objective:str='bound' # of the predictor in continuous time, unless told otherwise: a name in `objectives`
     rival:str|None='ddpm' # the preset that it is compared with, unless told otherwise; None for none
     task:str='generation' # a name in `ndm_nb.tasks.tasks`
@@ -179,7 +180,8 @@ presets = dict(
     nfdm_flow       = Preset(_nfdm_flow, 'learned mean, spread and shape', learned_volatility=True),
     nfdm_ot         = Preset(_nfdm, 'learned coupling, straight trajectories', 'ot_half',
                              'v', learned_volatility=True, objective='velocity', rival='flow_matching',
-                             penalty=dict(curvature=.2, curvature_share=.0625)),
+                             penalty=dict(curvature=.2, curvature_share=.0625),
+                             for_images=dict(curvature=.02, ramp=.3)),
     nfdm_paper      = Preset(_nfdm_full, 'learned mean and spread, a network in x and t', 'geometric',
                              'residual', learned_volatility=True),
     brownian_bridge = _a_bridge(_brownian_bridge, 'fixed bridge between two data sets'),

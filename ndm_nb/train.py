@@ -64,8 +64,9 @@ def configure(
     row = choose(told.get('preset', ModelOptions.preset), presets, 'preset')
     own = _settings(told)
     off = any(name in given and not given[name] for name in row.penalty)
+    penalty = row.penalty | (row.for_images if (own | told)['network'] == 'unet' else {})
     if 'minutes' in given: start['iterations'] = None
-    values = own | dict(T=row.steps or 'inf') | ({} if off else row.penalty) | start | given
+    values = own | dict(T=row.steps or 'inf') | ({} if off else penalty) | start | given
     if parse_steps(values['T']) is None: values = dict(objective=row.objective) | values
     elif 'times' not in told: values.pop('times', None)         # only continuous time has a choice
     sections = {section.name: section.default_factory for section in fields(TrainCommand)}

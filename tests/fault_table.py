@@ -1101,7 +1101,9 @@ table = dict(
     train=[
         ('the model is not made from the seed', 'torch.manual_seed(config.training.seed)',
          'torch.manual_seed(torch.seed())', '27_train'),
-        ('the penalty of a preset is left out', '({} if off else row.penalty)', '{}', '27_train'),
+        ('the penalty of a preset is left out', '({} if off else penalty)', '{}', '27_train'),
+        ('images have the penalty of points', "['network'] == 'unet' else {}", "['network'] == '' else {}",
+         '27_train'),
         ('a file is stronger than the command line', '| start | given', '| given | start',
          'test_tasks.py::test_the_command_line_is_stronger_than_a_file'),
         ('the objective of a preset is left out', 'dict(objective=row.objective) | values', 'values',
