@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 import pytest
 import ndm_nb
-from test_structure import imported, modules
+from test_structure import graph, modules
 
 root = Path(__file__).parents[1]
 
@@ -31,9 +31,8 @@ heavy = {'IPython', 'accelerate', 'huggingface_hub', 'matplotlib', 'nbdev', 'sci
 
 def first_loaded(wanted):
     "Which of the packages are loaded by which module: all are imported, each after those that it needs."
-    graph = {name: {other for _, other in imported(ast.parse(source)) if other in modules}
-             for name, source in modules.items()}
-    names = ['ndm_nb', *(f'ndm_nb.{name}' for name in TopologicalSorter(graph).static_order())]
+    order = TopologicalSorter(graph(modules, modules)).static_order()
+    names = ['ndm_nb', *(f'ndm_nb.{name}' for name in order)]
     return json.loads(python(f'''if True:
         import json, sys, torch
         from importlib import import_module

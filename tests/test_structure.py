@@ -70,15 +70,18 @@ def imported(tree):
         if node.level == 0 and parts.pop(0) != 'ndm_nb': continue
         for name in parts[:1] if any(parts) else [a.name for a in node.names]: yield node.lineno, name
 
+def graph(names, sources):
+    "Which of the modules each of them imports."
+    return {name: {other for _, other in imported(ast.parse(source)) if other in names}
+            for name, source in sources.items()}
+
 def tangled(names, sources):
     "Imports of modules that no chapter makes, and modules that import each other in a circle."
-    graph = {}
     for name, source in sources.items():
         for line, other in imported(ast.parse(source)):
-            if other.startswith('__'): continue                     # such as the version
-            if other in names: graph.setdefault(name, set()).add(other)
-            else: yield f'{name}.py, line {line}: no chapter makes {other}'
-    try: TopologicalSorter(graph).prepare()
+            if other.startswith('__') or other in names: continue   # such as the version
+            yield f'{name}.py, line {line}: no chapter makes {other}'
+    try: TopologicalSorter(graph(names, sources)).prepare()
     except CycleError as e: yield ' is imported by '.join(e.args[1])
 
 def not_first(source):

@@ -67,8 +67,8 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
 @torch.no_grad()
 def elsewhere(net, x, n, distances):
     "Of samples that start from a normal with the right moments, and where data end, unless that is fixed."
-    if not net.path(as_input(net, x[:2])).schedule.open_end: return {}
     x = as_input(net, x)
+    if not net.path(x[:2]).schedule.open_end: return {}
     with repeatable(0, x.device):
         ends = net.path(x[:n]).end(torch.ones_like(x[:n].flatten(1)[:, 0])).sample()
         end = normal_end(net, x)
@@ -83,6 +83,12 @@ def best(runs, nfe):
     found = [r['distance'][nfe] for r in runs]
     values = {solver: [each[solver] for each in found] for solver in found[0]}
     return min(values.items(), key=lambda item: sum(item[1]))
+
+def columns(runs, nfes):
+    "Of a table: the mean distance by the best solver, for each number of evaluations."
+    for nfe in nfes:
+        solver, values = best(runs, nfe)
+        yield f'distance, {nfe} evaluation{"s"*(nfe != "1")}', f'{sum(values)/len(values):.1f} ({solver})'
 
 @few_steps.override
 def pictures(record, data, data_root, out, device):
@@ -103,10 +109,7 @@ def pictures(record, data, data_root, out, device):
 def table(record):
     "A row for each model."
     for model, runs in record['runs'].by('model').items():
-        row = dict(model=model)
-        for nfe in runs[0]['distance']:
-            solver, values = best(runs, nfe)
-            row[f'distance, {nfe} evaluation{"s"*(nfe != "1")}'] = f'{sum(values)/len(values):.1f} ({solver})'
+        row = dict(model=model) | dict(columns(runs, runs[0]['distance']))
         yield row | {'bound, bits/dim': runs.pm('total'), 'iterations': f"{runs.mean('iterations'):,.0f}",
                      'seeds': len(runs)}
 
@@ -119,10 +122,7 @@ def by_start(record):
             free = [r for r in runs if 'start' in r]
             for start, name in starting.items() if free else ():
                 found = [dict(distance=r['start'].get(start, r['distance'])) for r in free]
-                values = {nfe: best(found, nfe) for nfe in free[0]['start']['normal']}
-                yield dict(model=model, start=name) | {
-                    f'distance, {nfe} evaluation{"s"*(nfe != "1")}': f'{sum(v)/len(v):.1f} ({solver})'
-                    for nfe, (solver, v) in values.items()}
+                yield dict(model=model, start=name) | dict(columns(found, free[0]['start']['normal']))
     return markdown(rows())
 
 @few_steps.override

@@ -13,12 +13,12 @@ training on all test images, and the importance-weighted one with --K latents on
 the ODE. NDM_DATA is the folder in which MNIST lies (or --data_root). Runs are left in --out.
 """
 import math, re
-from itertools import product
 from pathlib import Path
 from ndm_nb.data import as_float
 from ndm_nb.latent import evaluate_latent
 from ndm_nb.runs import parse_device
 from images import at_hand, costs, draw_grids, load, options, sampled, train
+from images import jobs as fitting
 from harness import Experiment, origin
 
 coder = dict(data='mnist', binary=True, network='mlp', width=512, depth=2, latent=24, prior_width=128,
@@ -44,9 +44,8 @@ def seconds(options):
 @latents.override
 def jobs(models, seeds, minutes, record, costs):
     "As many iterations as fit, or half of them."
-    for seed, model in product(seeds, () if costs else models):
-        fitting = 60*minutes/record['seconds'][model.split(',')[0]]
-        yield dict(model=model, seed=seed, iterations=round(fitting/2 if model in kept else fitting))
+    seconds = {model: record['seconds'][model.split(',')[0]]*(2 if model in kept else 1) for model in models}
+    return fitting(models, seeds, minutes, dict(seconds=seconds), costs)
 
 @latents.measure
 def run(model, seed, iterations, K, n, steps, out, device, job):
