@@ -9,6 +9,7 @@ __all__ = ['software', 'ModelOptions', 'Configuration', 'flat', 'unfinished', 'o
 
 # %% ../nbs/35_runs.ipynb #r2400004
 import io, json, math, os, re, warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
@@ -316,6 +317,7 @@ def sample_run(
     trajectory:bool=True, # keep the way of each sample?
     source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`; or labels `(n,)`
     guidance:float=0., # towards the labels, away from a model that was not told them
+    start:Callable|None=None, # from noise to where samples start, such as `NormalEnd`; by default the noise
 )->tuple: # data, shape `(n, *event)`, the `Trajectory` of z (or None), and the number of function evaluations
     "Reseed and draw samples, on the device of the model. `InputError` for a number or a name that cannot be."
     check_whole(n, 'n')
@@ -330,6 +332,7 @@ def sample_run(
     torch.manual_seed(check_seed(seed))
     like = next(model.parameters())
     noise = torch.randn(n, *model.noise_event, dtype=like.dtype, device=like.device)
+    if start is not None: noise = start(noise)
     if source is not None: source = source.to(like if source.is_floating_point() else like.device)
     with count_nfe(model.eval()) as count:
         x = config.task.sample(model, noise, steps, solver, source, trajectory=trajectory, **options)
@@ -344,7 +347,7 @@ def sample_many(
     batch:int=256, # how many at a time, at least 1
     seed:int=0, # of the noise
     source:Tensor|None=None, # for a bridge: what to start from, shape `(n, *event)`; or labels `(n,)`
-    **options, # for `sample_run`: `eta`, `grid`, `guidance`
+    **options, # for `sample_run`: `eta`, `grid`, `guidance`, `start`
 )->tuple: # data, shape `(n, *event)`, on the CPU, and the number of function evaluations for each
     "Draw any number of samples, some at a time."
     parts = []

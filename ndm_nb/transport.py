@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['acceleration', 'curvature_penalty', 'curvature', 'straightness', 'few_step_error', 'transport_cost', 'match',
-           'optimal_transport_cost', 'paired_noise', 'NormalEnd', 'normal_end']
+           'optimal_transport_cost', 'paired_noise', 'NormalEnd', 'normal_end', 'MixtureEnd', 'mixture_end']
 
 # %% ../nbs/14_transport.ipynb #2ba52f85
 import math
 from functools import partial
 import torch
 from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
 from .continuous import generative_drift
 from .core import InputError, antithetic_time, as_number, check_batch
 from .core import check_time, check_whole, frozen, randn_rows, sum_event
@@ -164,12 +165,8 @@ class NormalEnd(nn.Module):
         cov:Tensor, # $C$, positive definite, shape `(d, d)` for `d` numbers in an event
     ):
         super().__init__()
-        root, off = torch.linalg.cholesky_ex(cov)
-        if root.shape != 2*(mean.numel(),) or off.any():
-            raise InputError(f'cov of shape {tuple(cov.shape)} with a mean of shape {tuple(mean.shape)}; '
-                             'expected a covariance that is positive definite, with a row for each number')
         self.register_buffer('mean', mean)
-        self.register_buffer('root', root)
+        self.register_buffer('root', _root(cov, mean.numel()))
 
     def forward(self,
         noise:Tensor, # $\varepsilon$ from $\mathcal N(0,I)$, shape `(B, *event)`
@@ -179,10 +176,44 @@ class NormalEnd(nn.Module):
         there = (noise.flatten(1).to(self.root) @ self.root.T).view(noise.shape)
         return (self.mean + there).to(noise.dtype)
 
-    def saving(self)->Tensor: # nats, at least 0, shape `()`
-        r"By how much the prior term is smaller than with $\mathcal N(0,I)$: a mean over the data."
-        square = self.root.square().sum() + self.mean.square().sum()
-        return (square - len(self.root))/2 - self.root.diagonal().log().sum()
+    def standard(self,
+        z:Tensor, # $z_1$, shape `(B, *event)`
+    )->Tensor: # shape `(B, d)`
+        r"What noise it is made of, $L^{-1}(z_1-m)$."
+        check_batch(z, 'z', tuple(self.mean.shape))
+        return torch.linalg.solve_triangular(self.root, (z - self.mean).flatten(1).T, upper=False).T
+
+    def log_prob(self,
+        z:Tensor, # $z_1$, shape `(B, *event)`
+    )->Tensor: # nats, shape `(B,)`
+        r"$\log p(z_1)$."
+        return _log_normal(self.standard(z)) - self.root.diagonal().log().sum()
+
+def _root(cov, n):
+    "$L$ with $LL^\\top$ the covariance of n numbers, or several."
+    root, off = torch.linalg.cholesky_ex(cov)
+    if root.shape[-2:] != (n, n) or off.any():
+        raise InputError(f'cov of shape {tuple(cov.shape)} for {n} numbers; '
+                         'expected a covariance that is positive definite, with a row for each number')
+    return root
+
+def _log_normal(z):
+    r"$\log\mathcal N(z; 0, I)$, for rows."
+    return -(z.square() + math.log(2*math.pi)).sum(-1)/2
+
+def _ends(model, x, batch):
+    "Mean and variance of $q(z_1|x)$, some at a time, in double precision."
+    for part in x.split(check_whole(batch, 'batch')):
+        knowing, part = informed(model, as_input(model, part))
+        q = knowing.path(check_batch(part)).end(torch.ones_like(part.flatten(1)[:, 0]))
+        yield q.mean.flatten(1).double(), q.std.expand_as(q.mean).flatten(1).double()**2
+
+def _moments(model, x, batch):
+    "Mean and covariance of the means of ends, and the mean of their variances."
+    n, total, square, own = 0, 0., 0., 0.
+    for mean, var in _ends(model, x, batch):
+        n, total, own, square = n + len(mean), total + mean.sum(0), own + var.sum(0), square + mean.T @ mean
+    return total/n, square/n - torch.outer(total, total)/n**2, own/n
 
 @torch.no_grad()
 def normal_end(
@@ -191,11 +222,63 @@ def normal_end(
     batch:int=1024, # samples at a time
 )->NormalEnd: # in double precision, on the device of the model
     r"The normal distribution with mean and covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
-    n, total, square, own = 0, 0., 0., 0.
-    for part in x.split(check_whole(batch, 'batch')):
-        knowing, part = informed(model, as_input(model, part))
-        q = knowing.path(check_batch(part)).end(torch.ones_like(part.flatten(1)[:, 0]))
-        mean, var = q.mean.flatten(1).double(), q.std.expand_as(q.mean).flatten(1).double()**2
-        n, total, own, square = n + len(mean), total + mean.sum(0), own + var.sum(0), square + mean.T @ mean
-    cov = (square + own.diag())/n - torch.outer(total, total)/n**2
-    return NormalEnd((total/n).view(bare(x).shape[1:]), cov)
+    mean, cov, own = _moments(model, x, batch)
+    return NormalEnd(mean.view(bare(x).shape[1:]), cov + own.diag())
+
+# %% ../nbs/14_transport.ipynb #ot800016
+class MixtureEnd(nn.Module):
+    r"""$p(z_1)$, where samples start in place of $\mathcal N(0,I)$: a mixture of normals in a few directions.
+
+    Derived in this notebook, (14.11). Raises `InputError` for covariances that are none."""
+    def __init__(self,
+        end:NormalEnd, # the normal distribution that it refines, for `d` numbers in an event
+        rows:Tensor, # $W$, orthonormal, shape `(n, d)`
+        weights:Tensor, # $w_k$, shape `(K,)`
+        means:Tensor, # $m_k$, shape `(K, n)`
+        covs:Tensor, # $C_k$, positive definite, shape `(K, n, n)`
+    ):
+        super().__init__()
+        self.end = end
+        for name, value in dict(rows=rows, weights=weights, means=means, roots=_root(covs, len(rows))).items():
+            self.register_buffer(name, value)
+
+    def forward(self,
+        noise:Tensor, # $\varepsilon$ from $\mathcal N(0,I)$, shape `(B, *event)`
+    )->Tensor: # $z_1$, of its shape: what to give to a sampler
+        "As of the normal distribution, but for `u`; which part each is from is drawn here."
+        z = check_batch(noise, 'noise', tuple(self.end.mean.shape)).flatten(1).to(self.rows)
+        part, u = self.weights.multinomial(len(z), replacement=True), z @ self.rows.T
+        other = self.means[part] + (self.roots[part] @ u[..., None])[..., 0]
+        return self.end((z + (other - u) @ self.rows).view(noise.shape)).to(noise.dtype)
+
+    def log_prob(self,
+        z:Tensor, # $z_1$, shape `(B, *event)`
+    )->Tensor: # nats, shape `(B,)`
+        r"$\log p(z_1)$."
+        u = self.end.standard(z) @ self.rows.T
+        parts = MultivariateNormal(self.means, scale_tril=self.roots).log_prob(u[:, None])
+        return self.end.log_prob(z) + (self.weights.log() + parts).logsumexp(1) - _log_normal(u)
+
+@torch.no_grad()
+def mixture_end(
+    model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian
+    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled` if it is told labels
+    parts:int=10, # $K$, at most `N`
+    directions:int=30, # $n$; all, if the event has fewer numbers
+    batch:int=1024, # samples at a time
+    seed:int=0, # of where the fit starts
+)->MixtureEnd: # in double precision, on the device of the model
+    "A mixture of normals fitted to where the data end, in the directions in which ends say most about them."
+    if not check_whole(parts, 'parts') <= len(x):
+        raise InputError(f'parts={parts} for {len(x)} samples; expected no more parts than samples')
+    check_whole(directions, 'directions')
+    from sklearn.mixture import GaussianMixture
+    mean, cov, own = _moments(model, x, batch)
+    end = NormalEnd(mean.view(bare(x).shape[1:]), cov + own.diag())
+    inverse = torch.linalg.inv(end.root)
+    rows = torch.linalg.eigh(inverse @ cov @ inverse.T).eigenvectors.T.flip(0)[:directions]
+    down = rows @ inverse
+    means = torch.cat([(each - mean) @ down.T for each, _ in _ends(model, x, batch)])
+    fit = GaussianMixture(parts, random_state=check_whole(seed, 'seed', 0) % 2**32).fit(means.cpu().numpy())
+    weights, means, covs = (torch.from_numpy(v).to(mean) for v in (fit.weights_, fit.means_, fit.covariances_))
+    return MixtureEnd(end, rows, weights, means, covs + (down*own) @ down.T)
