@@ -208,12 +208,13 @@ def _ends(model, x, batch):
         q = knowing.path(check_batch(part)).end(torch.ones_like(part.flatten(1)[:, 0]))
         yield q.mean.flatten(1).double(), q.std.expand_as(q.mean).flatten(1).double()**2
 
-def _moments(model, x, batch):
-    "Mean and covariance of the means of ends, and the mean of their variances."
+def _normal(model, x, batch):
+    "The normal end, and its two parts: the covariance of the means of ends, and the mean of their variances."
     n, total, square, own = 0, 0., 0., 0.
     for mean, var in _ends(model, x, batch):
         n, total, own, square = n + len(mean), total + mean.sum(0), own + var.sum(0), square + mean.T @ mean
-    return total/n, square/n - torch.outer(total, total)/n**2, own/n
+    cov, own = square/n - torch.outer(total, total)/n**2, own/n
+    return NormalEnd((total/n).view(bare(x).shape[1:]), cov + own.diag()), cov, own
 
 @torch.no_grad()
 def normal_end(
@@ -222,8 +223,7 @@ def normal_end(
     batch:int=1024, # samples at a time
 )->NormalEnd: # in double precision, on the device of the model
     r"The normal distribution with mean and covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
-    mean, cov, own = _moments(model, x, batch)
-    return NormalEnd(mean.view(bare(x).shape[1:]), cov + own.diag())
+    return _normal(model, x, batch)[0]
 
 # %% ../nbs/14_transport.ipynb #ot800016
 class MixtureEnd(nn.Module):
@@ -273,12 +273,11 @@ def mixture_end(
         raise InputError(f'parts={parts} for {len(x)} samples; expected no more parts than samples')
     check_whole(directions, 'directions')
     from sklearn.mixture import GaussianMixture
-    mean, cov, own = _moments(model, x, batch)
-    end = NormalEnd(mean.view(bare(x).shape[1:]), cov + own.diag())
+    end, cov, own = _normal(model, x, batch)
     inverse = torch.linalg.inv(end.root)
     rows = torch.linalg.eigh(inverse @ cov @ inverse.T).eigenvectors.T.flip(0)[:directions]
     down = rows @ inverse
-    means = torch.cat([(each - mean) @ down.T for each, _ in _ends(model, x, batch)])
+    means = torch.cat([(mean - end.mean.flatten()) @ down.T for mean, _ in _ends(model, x, batch)])
     fit = GaussianMixture(parts, random_state=check_whole(seed, 'seed', 0) % 2**32).fit(means.cpu().numpy())
-    weights, means, covs = (torch.from_numpy(v).to(mean) for v in (fit.weights_, fit.means_, fit.covariances_))
+    weights, means, covs = (torch.from_numpy(v).to(down) for v in (fit.weights_, fit.means_, fit.covariances_))
     return MixtureEnd(end, rows, weights, means, covs + (down*own) @ down.T)

@@ -8,8 +8,9 @@ comparison), and with independent or with paired noise (minibatch OT, arXiv 2302
 network as predictor. First it is measured, in turns and on a quiet machine, how long a training step of each
 takes; then each gets as many iterations as fit into --seconds, so that runs may share the machine. Samples
 are judged against 10,000 test points (MMD: 1,000) by the best of Euler, midpoint and Heun at an equal number
-of evaluations; a method that cannot spend them all spends fewer. The weights of the curvature were chosen by
-few_steps_weights.py.
+of evaluations; a method that cannot spend them all spends fewer. Those of a learned coupling start from a
+mixture of normals, fitted to where training data end, and for comparison from N(0, I). The weights of the
+curvature were chosen by few_steps_weights.py.
 """
 from typing import NamedTuple
 import matplotlib.pyplot as plt
@@ -22,8 +23,8 @@ from ndm_nb.metrics import mmd, sliced_wasserstein
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode, solvers_at, time_grid
 from ndm_nb.training import Trainer
-from ndm_nb.transport import curvature, curvature_penalty, few_step_error, optimal_transport_cost
-from ndm_nb.transport import paired_noise, straightness, transport_cost
+from ndm_nb.transport import curvature, curvature_penalty, few_step_error, mixture_end
+from ndm_nb.transport import optimal_transport_cost, paired_noise, straightness, transport_cost
 import harness
 from harness import Experiment, mean, origin, parameters, pm, stdev
 
@@ -43,8 +44,8 @@ models = {
     'by the bound': Model(dict(preset='flow_matching'), 'bound'),
     'minibatch OT': Model(dict(preset='flow_matching'), noise=paired_noise),
     'nfdm-ot': Model(dict(preset='nfdm_ot'), weight=.2),
-    'nfdm-ot, pinned': Model(dict(preset='nfdm', base='ot'), weight=.1),
-    'nfdm-ot, pairs': Model(dict(preset='nfdm_ot'), noise=paired_noise, weight=.1)}
+    'nfdm-ot, pinned': Model(dict(preset='nfdm', base='ot'), weight=.2),
+    'nfdm-ot, pairs': Model(dict(preset='nfdm_ot'), noise=paired_noise, weight=.2)}
 sets, nfes = ('checkerboard', 'eight_gaussians', 'two_moons'), (1, 2, 4, 12)
 ends = [[-1., -1.], [1., 1.]]                # where the pictured forward paths start: corners of squares
 few_steps = Experiment('few_steps', key=('data', 'model', 'seed'))
@@ -100,23 +101,30 @@ def run(data, model, seed, iterations):
     trainer, test = trainer_of(data, models[model], seed, iterations), dataset(data).test
     trainer.fit(progress=False)
     net, noise = trainer.model, torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
-    result = dict(iterations=iterations, weight=models[model].weight, parameters=parameters(net),
-                  **judge(net, test, noise))
-    return result | (pictured(net) if seed == 0 else {})
+    result = dict(iterations=iterations, weight=models[model].weight, parameters=parameters(net))
+    start = noise
+    if models[model].options['preset'] == 'nfdm_ot':
+        end = mixture_end(net, trainer.train)
+        with repeatable(seed, noise.device): start = end(noise)
+        result['from_noise'] = distances(net, test, noise)
+    return result | judge(net, test, start) | (pictured(net) if seed == 0 else {})
 
-def judge(model, test, noise):
-    "Everything that is measured of a trained model."
+def distances(model, test, start):
+    "Of samples from the test points, by number of evaluations and solver."
     def near(x): return dict(sw=distance(x, test), mmd=mmd(x[:1000], test[:1000]).item())
-    samples = {str(nfe): {solver: near(sample_ode(model, noise, steps, solver))
-                          for solver, steps in solvers_at(nfe).items()} for nfe in nfes}
-    noise = noise[:1000]
-    x, way = sample_ode(model, noise, 50, trajectory=True)
-    cost = transport_cost(noise, x).item()
-    with torch.no_grad(), repeatable(0, noise.device): bend = curvature_penalty(model, test).mean().item()
+    return {str(nfe): {solver: near(sample_ode(model, start, steps, solver))
+                       for solver, steps in solvers_at(nfe).items()} for nfe in nfes}
+
+def judge(model, test, start):
+    "Everything that is measured of a trained model, whose samples start there."
+    samples, start = distances(model, test, start), start[:1000]
+    x, way = sample_ode(model, start, 50, trajectory=True)
+    cost = transport_cost(start, x).item()
+    with torch.no_grad(), repeatable(0, start.device): bend = curvature_penalty(model, test).mean().item()
     return dict(bits_per_dim=evaluate(model, ContinuousBound(), test, repeats=2)['total'], samples=samples,
                 curvature=bend, straightness=straightness(way).item(), transport_cost=cost,
-                cost_ratio=cost/optimal_transport_cost(noise, x).item(),
-                step_error=few_step_error(model, noise, fine=50))
+                cost_ratio=cost/optimal_transport_cost(start, x).item(),
+                step_error=few_step_error(model, start, fine=50))
 
 def pictured_noise():
     "Noises for the pictures: of 30 trajectories, and of 8 forward paths from each point."
@@ -136,23 +144,29 @@ def pictured(model):
     lines = dict(trajectories=ways, paths=forward_paths(model))
     return {name: [[round(v, 3) for v in way] for way in ways.tolist()] for name, ways in lines.items()}
 
-def best(runs, nfe):
+def best(runs, nfe, of='samples'):
     "The solver with the lowest mean distance over seeds, and its distances."
-    samples = [r['samples'][str(nfe)] for r in runs]
+    samples = [r[of][str(nfe)] for r in runs]
     values = {solver: [found[solver]['sw'] for found in samples] for solver in samples[0]}
     return min(values.items(), key=lambda item: sum(item[1]))
+
+def columns(name, runs, of):
+    "The first ones of a row."
+    row = dict(model=name)
+    for nfe in nfes:
+        solver, values = best(runs, nfe, of)
+        row[f'SW, {nfe} evaluation{"s"*(nfe > 1)}'] = f'{pm(values)} ({solver})'
+    return row
 
 @few_steps.table
 def table(record, data):
     "Mean ± standard deviation over seeds."
     for name, runs in record['runs'].of(data=data).by('model', models).items():
-        row = dict(model=name)
-        for nfe in nfes:
-            solver, values = best(runs, nfe)
-            row[f'SW, {nfe} evaluation{"s"*(nfe > 1)}'] = f'{pm(values)} ({solver})'
-        yield row | {'curvature': runs.pm('curvature', '.2f'), 'straightness': runs.pm('straightness'),
+        yield columns(name, runs, 'samples') | {
+                     'curvature': runs.pm('curvature', '.2f'), 'straightness': runs.pm('straightness'),
                      'cost / optimal': runs.pm('cost_ratio'), 'bound, bits/dim': runs.pm('bits_per_dim'),
                      'iterations': f"{int(runs.mean('iterations')):,}"}
+        if 'from_noise' in runs[0]: yield columns(f'{name}, from N(0, I)', runs, 'from_noise')
 
 def in_words(record, ours, theirs, at):
     "A line for each data set: how far one model is with some evaluations, and another with others."

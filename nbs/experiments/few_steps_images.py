@@ -15,10 +15,11 @@ Runs are left in --out.
 import math, re
 from functools import partial
 import torch
+from torch.distributions import Normal
 from ndm_nb.core import repeatable
 from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
-from ndm_nb.transport import normal_end
+from ndm_nb.transport import mixture_end, normal_end
 from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
 from harness import Experiment, markdown, origin
 
@@ -62,21 +63,27 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
         return {solver: judge.distance(sample(steps, solver)) for solver, steps in solvers(nfe).items()}
     def from_noise(steps, solver): return sampled(name, out, device, n, steps, solver, seed)[0]
     return figures | dict(distance={str(nfe): distances(nfe, from_noise) for nfe in nfes},
-                          **elsewhere(load(name, out, device)[0], judge.others[:10_000], n, distances))
+                          **elsewhere(load(name, out, device)[0], judge.others, n, distances))
+
+fitted = dict(normal=normal_end, mixture=partial(mixture_end, parts=30))
 
 @torch.no_grad()
-def elsewhere(net, x, n, distances):
-    "Of samples that start from a normal with the right moments, and where data end, unless that is fixed."
-    x = as_input(net, x)
-    if not net.path(x[:2]).schedule.open_end: return {}
-    with repeatable(0, x.device):
-        ends = net.path(x[:n]).end(torch.ones_like(x[:n].flatten(1)[:, 0])).sample()
-        end = normal_end(net, x)
-        starts = dict(normal=end(torch.randn_like(ends)), data=ends)
-    bits = end.saving().item()/(ends[0].numel()*math.log(2))
+def elsewhere(net, images, n, distances):
+    """Of samples from a normal or a mixture fitted to where all but n images end, and from where the n end.
+
+    And the bits/dim that each saves on the n; nothing for a process whose end is fixed."""
+    ends = [as_input(net, part) for part in images.tensor_split([-n])]
+    if not net.path(ends[1]).schedule.open_end: return {}
+    with repeatable(0, ends[1].device):
+        data = net.path(ends[1]).end(torch.ones_like(ends[1].flatten(1)[:, 0])).sample()
+        found = {name: fit(net, ends[0]) for name, fit in fitted.items()}
+        starts = {name: end(torch.randn_like(data)) for name, end in found.items()} | dict(data=data)
+    plain = Normal(0, 1).log_prob(data.double()).flatten(1).sum(1)
+    saved = {name: (end.log_prob(data.double()) - plain).mean().item()/(data[0].numel()*math.log(2))
+             for name, end in found.items()}
     few = {name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in (1, 2, 4)}
            for name, z in starts.items()}
-    return dict(saved=bits, start=few)
+    return dict(saved=saved, start=few)
 
 def best(runs, nfe):
     "The solver with the lowest mean distance over seeds, and its distances."
@@ -96,13 +103,15 @@ def pictures(record, data, data_root, out, device):
     names = {model: run_name(data, model, 0) for model in pictured}
     if not at_hand(names.values(), out): return
     plain, other = (load(name, out, device)[0] for name in names.values())
-    train = as_input(other, judges[data](data_root, device).others[:10_000])
-    with repeatable(0, train.device): noise = torch.randn_like(train[:64])
+    train = as_input(other, judges[data](data_root, device).others)
+    with repeatable(0, train.device):
+        noise = torch.randn_like(train[:64])
+        start = fitted['mixture'](other, train)(noise)
     def grid(net, z, nfe, solver): return sample_ode(net, z, solvers(nfe)[solver], solver).cpu()
     draw_grids({'flow matching, 2 evaluations': grid(plain, noise, 2, 'midpoint'),
                 'flow matching, 4 evaluations': grid(plain, noise, 4, 'midpoint'),
                 'NFDM-OT, 2, from N(0, I)': grid(other, noise, 2, 'euler'),
-                'NFDM-OT, 2, from N(m, C)': grid(other, normal_end(other, train)(noise), 2, 'euler')},
+                'NFDM-OT, 2, from its mixture': grid(other, start, 2, 'euler')},
                few_steps.picture(f'few_steps_{data}.png'))
 
 @few_steps.table
@@ -113,16 +122,19 @@ def table(record):
         yield row | {'bound, bits/dim': runs.pm('total'), 'iterations': f"{runs.mean('iterations'):,.0f}",
                      'seeds': len(runs)}
 
-starting = dict(noise='N(0, I)', normal='N(m, C)', data='ends of training images')
+starting = dict(noise='N(0, I)', normal='N(m, C)', mixture='the mixture', data='ends of images')
 
 def by_start(record):
     "Distances from several starts, of the models with a learned coupling."
     def rows():
         for model, runs in record['runs'].by('model').items():
             free = [r for r in runs if 'start' in r]
-            for start, name in starting.items() if free else ():
-                found = [dict(distance=r['start'].get(start, r['distance'])) for r in free]
-                yield dict(model=model, start=name) | dict(columns(found, free[0]['start']['normal']))
+            for start, name in starting.items():
+                found = [dict(distance=(r['start'] | dict(noise=r['distance']))[start]) for r in free
+                         if start == 'noise' or start in r['start']]
+                if not found: continue
+                yield dict(model=model, start=name) | dict(columns(found, free[0]['start']['normal'])) | dict(
+                    seeds=len(found))
     return markdown(rows())
 
 @few_steps.override
