@@ -81,9 +81,11 @@ def chapter(path, pages):
     for i, cell in enumerate(nb.cells):
         if cell.cell_type == 'raw':
             front = yaml.safe_load(cell.source.strip().strip('-'))
-            url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{path.relative_to(nbs)}'
-            lead = f'{{.lead}}\n[notebook]({url}) {front.get("description", "")}'
-            found = words.get(str(path.relative_to(nbs)), ())
+            where = path.relative_to(nbs)
+            url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{where}'
+            file = '' if where.parts[0] == 'experiments' else f', {{download}}`download </notebooks/{where}>`'
+            lead = f'{{.lead}}\n[notebook]({url}){file} {front.get("description", "")}'
+            found = words.get(str(where), ())
             main = ', '.join(f'!{word}' for word in found)                    # main entries come first
             index = f'```{{index}} {main}\n```\n\n' if main else ''
             number = f'{int(path.name[:2])}. ' if path.name[:2].isdigit() else ''
@@ -230,8 +232,10 @@ def write_pages():
         if path.name == 'index.ipynb':
             for caption, entries in sections.items():
                 nb.cells.append(toctree([page(p) for p in entries], f':caption: {caption}'))
-        (source/to).parent.mkdir(parents=True, exist_ok=True)
+        for file in (source/f'{to}.ipynb', source/'notebooks'/path.relative_to(nbs)):
+            file.parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, source/f'{to}.ipynb')
+        shutil.copy(path, file)                                             # as it is, to be downloaded
     (source/'reference').mkdir()
     for name in modules:
         (source/'reference'/f'{name}.md').write_text(relink(reference(name), nbs, pages), encoding='utf-8')

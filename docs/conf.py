@@ -21,6 +21,7 @@ extensions = ['myst_nb', 'sphinx.ext.mathjax', 'sphinx_copybutton']
 
 # Notebooks: outputs as they are stored
 nb_execution_mode = 'off'
+exclude_patterns = ['notebooks']                                        # those to be downloaded
 nb_render_markdown_format = 'myst'
 nb_merge_streams = True
 myst_enable_extensions = ['amsmath', 'dollarmath', 'attrs_inline', 'attrs_block', 'colon_fence']

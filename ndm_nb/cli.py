@@ -278,7 +278,7 @@ def ndm_sample(
         savers[kind](path, _bytes(x) if pictures and kind in ('png', 'npz', 'npy') else x.numpy(), names)
     written = ' and '.join(map(str, (out, *places.values())))
     each = ' each' if source is not None and labels is None else ''
-    print(f'{nfe} function evaluations{each}, written to {written}')
+    print(f'{nfe} function evaluation{"s"*(nfe != 1)}{each}, written to {written}')
     return x
 
 # %% ../nbs/28_cli.ipynb #r2600022

@@ -1,6 +1,6 @@
 """The small trained models that come with the library, made anew.
 
-    python nbs/experiments/models.py                       # all of them: two hours of one CPU core
+    python nbs/experiments/models.py                       # all of them: three hours of one CPU core
     python nbs/experiments/models.py --names digits-ndm    # some
     python nbs/experiments/models.py --show                # what each costs and reaches, from their cards
 
@@ -18,7 +18,7 @@ from ndm_nb.data import plot_samples
 from ndm_nb.discrete import sample_ancestral
 from ndm_nb.presets import BuiltModel, trained_models
 from harness import gallery, hardware, markdown
-from images import train
+from images import options, train
 
 shipped = Path(__file__).parents[2]/'ndm_nb'/'models'
 models = {
@@ -26,6 +26,8 @@ models = {
                              iterations=10_000),
     'moons-nfdm_ot': dict(preset='nfdm_ot', data='two_moons', width=96, iterations=6000),
     'digits-ndm': dict(preset='ndm', data='digits', T=10, width=160, iterations=4000),
+    'mnist-ndm': dict(preset='ndm', data='mnist', T=10, iterations=4000),
+    'mnist-nfdm': dict(preset='nfdm', data='mnist', iterations=4000),
     'mnist-nfdm_ot': dict(preset='nfdm_ot', data='mnist', curvature=.02, ramp=.3, iterations=6584),
     'mnist-bridge': dict(preset='brownian_bridge', data0='mnist:7', data1='mnist:2', iterations=1500),
     'mnist-labels': dict(preset='ddpm', data='mnist', T=10, iterations=10_040, conditional=True, seed=1)}
@@ -71,7 +73,7 @@ def draw(path):
 def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu', out:str='runs',
          show:bool=False):
     for name in () if show else names:
-        told = dict(seed=0, precision='', data_root=data_root, device=device, out=out) | models[name]
+        told = options | dict(data_root=data_root, device=device, out=out) | models[name]
         train(name=name, job=told, **{key: value for key, value in models[name].items() if key != 'seed'})
         keep(name, models[name], out, hardware())
     if not show: draw(gallery/'mnist_labels.png')
