@@ -83,7 +83,7 @@ def chapter(path, pages):
             front = yaml.safe_load(cell.source.strip().strip('-'))
             where = path.relative_to(nbs)
             url = f'{get_config().git_url}/blob/{get_config().branch}/nbs/{where}'
-            file = '' if where.parts[0] == 'experiments' else f', {{download}}`download </notebooks/{where}>`'
+            file = '' if where.parts[0] == 'experiments' else f' {{download}}`download </notebooks/{where}>`'
             lead = f'{{.lead}}\n[notebook]({url}){file} {front.get("description", "")}'
             found = words.get(str(where), ())
             main = ', '.join(f'!{word}' for word in found)                    # main entries come first

@@ -17,6 +17,9 @@ const named = {'.sidebar-drawer': 'All pages', '.toc-drawer': 'On this page'}
 for (const [bar, name] of Object.entries(named)) document.querySelector(bar)?.setAttribute('aria-label', name)
 document.querySelectorAll('.caption[role=heading]').forEach(caption => caption.setAttribute('aria-level', 2))
 
+// The corner of a table is no heading
+document.querySelectorAll('th').forEach(cell => cell.textContent.trim() || cell.replaceWith(document.createElement('td')))
+
 // Excerpts of search results: words, without equations, code and what cells print
 if (typeof Search !== 'undefined') {
   const asText = Search.htmlToText

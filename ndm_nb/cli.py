@@ -187,9 +187,9 @@ def _check_sampling(config, event, o):
         raise InputError(f'source={o.source!r} with a bridge between data of shape {event}; '
                          'expected a bridge between images')
     fitted = o.start != 'noise'
-    if fitted and not (config.task.from_noise and config.task.over_data):
-        raise InputError(f'start={o.start!r} with a bridge or latents; '
-                         'expected it with a diffusion from noise to data')
+    if fitted and (not (config.task.from_noise and config.task.over_data) or config.data.conditional):
+        raise InputError(f'start={o.start!r} with a bridge, latents or labels; '
+                         'expected it with a diffusion from noise to data that is told nothing')
     if (o.data0 or o.data1 or o.data_root) and (config.task.from_noise and not fitted or o.source):
         raise InputError('data0, data1 or data_root have no effect; expected them with a bridge, '
                          'and without --from, or data_root with a start')

@@ -219,7 +219,7 @@ def _normal(model, x, batch):
 @torch.no_grad()
 def normal_end(
     model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian
-    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled` if it is told labels
+    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled`, of one label, if it is told labels
     batch:int=1024, # samples at a time
 )->NormalEnd: # in double precision, on the device of the model
     r"The normal distribution with mean and covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
@@ -262,7 +262,7 @@ class MixtureEnd(nn.Module):
 @torch.no_grad()
 def mixture_end(
     model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian
-    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled` if it is told labels
+    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled`, of one label, if it is told labels
     parts:int=10, # $K$, at most `N`
     directions:int=30, # $n$; all, if the event has fewer numbers
     batch:int=1024, # samples at a time

@@ -67,6 +67,7 @@ look = """async () => {
         untypeset: all('.math').filter(e => !e.querySelector('mjx-container')).map(e => e.textContent),
         merror: all('mjx-merror, [data-mml-node=merror]').map(e => e.closest('.math').textContent),
         images: all('img').filter(img => !img.naturalWidth).map(img => img.src),
+        corners: all('th').filter(cell => !cell.textContent.trim()).length,
         code: all('div.highlight pre').length, copy: all('button.copybtn').length,
         addresses: document.querySelector('article').textContent.match(/<.* at 0x[0-9a-f]+>/g) || [],
         ids: all('[id]').map(e => e.id), links: all('a[href]').map(a => a.href)}
@@ -114,6 +115,7 @@ def visit(page, url):
     problems += [f'not typeset: {text}' for text in seen['untypeset']]
     problems += [f'TeX error: {text}' for text in seen['merror']]
     problems += [f'no image {src}' for src in seen['images']]
+    if seen['corners']: problems.append('a heading of a table without words')
     problems += [f'no words for {src}' for src in seen['bare']]
     problems += [f'an address in memory: {text}' for text in seen['addresses']]
     problems += [f'{name}: {seen[name]} on the page, {count} in the notebook'
@@ -182,6 +184,8 @@ def test_faults_are_seen(site, base, page):
         'cut off at 1440': before_a_heading('<div class="math"><div style="width: 1500px">x</div></div>'),
         'not for the keyboard': lambda s: s.replace('site.js', 'nosuch.js').replace(
             '<h2>', '<div class="cell_output"><div style="width: 900px">wide</div></div><h2>', 1),
+        'a heading of a table': lambda s: s.replace('site.js', 'nosuch.js').replace(
+            '<h2>', '<table><tr><th></th></tr></table><h2>', 1),
         'too small on a phone': lambda s: s.replace('site.js', 'nosuch.js'),
         'wider than a phone': before_a_heading('<div style="width: 900px">wide</div>')}
     shutil.copy(source/'paths.ipynb', like)

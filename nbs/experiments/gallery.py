@@ -10,7 +10,7 @@ from ndm_nb.data import moving_points, toy
 from ndm_nb.presets import presets
 from ndm_nb.runs import sample_many
 from harness import Experiment, origin, square_of
-from images import load, options, train
+from images import costs, load, options, train
 
 names = tuple(name for name, row in presets.items() if row.task == 'generation')
 shared = dict(data='checkerboard', width=96, batch=256, iterations=4000)
@@ -20,6 +20,15 @@ gallery = Experiment('gallery', key=('preset',))
 
 @gallery.override
 def settings(): return dict(settings=shared)
+
+def how(preset):
+    "Its options."
+    return shared | dict(preset=preset) | (dict(variance='step') if presets[preset].steps else {})
+
+@gallery.fact
+def seconds(options):
+    "Of a training step of each, in turns and on a quiet machine."
+    return costs({name: how(name) for name in names}, options | shared, n=32)
 
 def packed(x):
     "Points as a text, in hundredths."
@@ -34,8 +43,7 @@ def points(text, *shape):
 def run(preset, out, job):
     "Train one; its bound, its path, and its samples."
     row, name = presets[preset], f'gallery-{preset}'
-    variance = dict(variance='step') if row.steps else {}
-    with torch.enable_grad(): figures = train(preset, name, job, **shared, **variance)
+    with torch.enable_grad(): figures = train(name=name, job=job, **how(preset))
     model, config = load(name, out, 'cpu')
     solver, steps = steps_of.get(preset, ('ancestral', 10) if row.steps else ('heun', 5))
     samples, nfe = sample_many(model, config, 1500, steps, solver, seed=0)
@@ -50,10 +58,12 @@ def run(preset, out, job):
 def table(record):
     "A row for each preset."
     for r in record['runs']:
+        minutes = record['seconds'][r['preset']]*record['settings']['iterations']/60
         time = f"T = {r['steps']}" if r['steps'] else 'continuous'
         yield {'preset': f"`{r['preset']}`", 'what it is': presets[r['preset']].about, 'time': time,
                'bound, bits/dim': f"{r['total']:.3f} ± {r['stderr']:.3f}",
-               'parameters': f"{r['parameters']:,}", 'samples by': f"{r['solver']}, {r['nfe']:g} evaluations"}
+               'parameters': f"{r['parameters']:,}", 'training': f"{minutes:.1f} min",
+               'samples by': f"{r['solver']}, {r['nfe']:g} evaluations"}
 
 def moving(record, chosen):
     "The forward processes of some presets, with the same points and the same noise."
