@@ -13,7 +13,7 @@ from ndm_nb.data import dataset
 from ndm_nb.networks import MLP
 from ndm_nb.sampling import sample_ode
 from ndm_nb.training import Trainer
-from few_steps import distance, few_steps, models, predictor, sets, trainer_of, training
+from few_steps import distance, few_steps, models, predictor, sets, start_of, trainer_of, training
 from harness import Experiment
 
 teachers = 'flow matching', 'nfdm-ot'
@@ -36,8 +36,9 @@ def run(data, teacher, seed, seconds, iterations):
                       iterations=iterations, every=iterations//4, **training)
     trainer.fit(progress=False)
     noise = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(seed))
-    found = {str(n): distance(sample_average(student, noise, n), splits.test) for n in (1, 2, 4)}
-    return dict(distance=found, of_teacher=distance(sample_ode(model, noise, 50), splits.test))
+    start = start_of(model, splits.train, noise, seed)
+    found = {str(n): distance(sample_average(student, start, n), splits.test) for n in (1, 2, 4)}
+    return dict(distance=found, of_teacher=distance(sample_ode(model, start, 50), splits.test))
 
 @average.table
 def table(record):

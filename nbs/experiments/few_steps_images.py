@@ -21,7 +21,7 @@ from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
 from ndm_nb.transport import mixture_end, normal_end
 from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
-from harness import Experiment, markdown, origin
+from harness import Experiment, bold, markdown, origin
 
 models = {'flow matching': dict(preset='flow_matching'),
           'minibatch OT': dict(preset='flow_matching', pairing='optimal'),
@@ -116,6 +116,10 @@ def pictures(record, data, data_root, out, device):
 
 @few_steps.table
 def table(record):
+    "A row for each model, the best distances in bold."
+    return bold(rows(record), 'distance')
+
+def rows(record):
     "A row for each model."
     for model, runs in record['runs'].by('model').items():
         row = dict(model=model) | dict(columns(runs, runs[0]['distance']))
@@ -126,7 +130,7 @@ starting = dict(noise='N(0, I)', normal='N(m, C)', mixture='the mixture', data='
 
 def by_start(record):
     "Distances from several starts, of the models with a learned coupling."
-    def rows():
+    def starts():
         for model, runs in record['runs'].by('model').items():
             free = [r for r in runs if 'start' in r]
             for start, name in starting.items():
@@ -135,7 +139,7 @@ def by_start(record):
                 if not found: continue
                 yield dict(model=model, start=name) | dict(columns(found, free[0]['start']['normal'])) | dict(
                     seeds=len(found))
-    return markdown(rows())
+    return markdown(starts())
 
 @few_steps.override
 def report(record):

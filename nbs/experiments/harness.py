@@ -83,6 +83,17 @@ def markdown(rows):
     lines = ['| ' + ' | '.join(str(row.get(name, '')) for name in names) + ' |' for row in rows]
     return '\n'.join([head.replace('|  |', '| |'), '|---'*len(names) + '|', *lines])
 
+def bold(rows, name):
+    "The rows of a table, with the least mean in bold in each column whose name starts so."
+    rows = list(rows)
+    def value(row, column): return float(row[column].split()[0])
+    for column in dict.fromkeys(c for row in rows for c in row if c.startswith(name)):
+        there = [row for row in rows if column in row]
+        least = min(value(row, column) for row in there)
+        for row in there:
+            if value(row, column) == least: row[column] = f'**{row[column]}**'
+    return rows
+
 def origin(record):
     "What a record was made with."
     return f"{record['hardware']}, torch {record['torch']}"
