@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from .checkpoints import checkpoint_files, read_config, read_json, write_atomically
-from .core import InputError, Options, check_batch, check_type, check_whole, choose
+from .core import InputError, Options, check_batch, check_type, check_whole, choose, repeatable
 from .data import as_float, plot_samples, takes
 from .evaluation import as_input, evaluate
 from .metrics import Inception, Statistics, features, fid, kid, sliced_wasserstein
@@ -122,8 +122,9 @@ def _holds_pictures(folder): return folder.is_dir() and all(map(is_drawn, folder
 def _never(path): return False
 
 # %% ../nbs/28_cli.ipynb #r2600013
-# where samples may start instead of N(0, I), fitted to where this many of the training data end
-starts, _enough = dict(normal=normal_end, mixture=mixture_end), 20_000
+# where samples may start instead of N(0, I), as fitted to training data, of which so many are enough
+starts = dict(normal=normal_end, mixture=lambda model, x: mixture_end(model, x, min(10, len(x))))
+_enough = 20_000
 
 @dataclass
 class SampleOptions(Options):
@@ -142,6 +143,7 @@ class SampleOptions(Options):
     seed:int=0 # of the noise
     out:str|None=None # the picture to write, a .png; by default RUN/samples-n<n>-<solver>-steps<steps>.png
     save:str|None=None # keep the samples too: png, npz, npy, csv or pt, or a name that ends in one of them
+    data:str|None=None # for a start: where the training data are now; by default as in training
     data0:str|None=None # for a bridge: where its target is now; by default as in training
     data1:str|None=None # for a bridge: where its source is now; by default as in training
     data_root:str|None=None # for a bridge or a start: where sets with a name lie; by default as in training
@@ -190,9 +192,11 @@ def _check_sampling(config, event, o):
     if fitted and (not (config.task.from_noise and config.task.over_data) or config.data.conditional):
         raise InputError(f'start={o.start!r} with a bridge, latents or labels; '
                          'expected it with a diffusion from noise to data that is told nothing')
-    if (o.data0 or o.data1 or o.data_root) and (config.task.from_noise and not fitted or o.source):
-        raise InputError('data0, data1 or data_root have no effect; expected them with a bridge, '
-                         'and without --from, or data_root with a start')
+    if (o.data0 or o.data1) and (config.task.from_noise or o.source):
+        raise InputError('data0 or data1 have no effect; expected them with a bridge, and without --from')
+    if (o.data or o.data_root) and (config.task.from_noise and not fitted or o.source):
+        raise InputError('data or data_root have no effect; expected them with a start, '
+                         'or data_root with a bridge and without --from')
 
 def _places(o, name, event, levels, files):
     "Where the picture goes, and where the samples, as pairs of a kind and a path. They can be written."
@@ -224,9 +228,19 @@ def _draw_many(model, config, n, steps, solver, seed, o, source=None, start=None
         x, _, nfe = sample_run(model, config, n, steps, solver, trajectory=False, **options)
         return x, nfe
 
+def _start(model, config, o):
+    "Where samples start, fitted to some of the training data as training sees them; None for noise."
+    if o.start == 'noise': return None
+    x = config.task.splits().train
+    if not hasattr(x, '__len__'):
+        raise InputError(f'start={o.start!r} with a stream; expected training data that can be read in any order')
+    with repeatable(0, next(model.parameters()).device):               # which of them, and how they are drawn
+        x = x[torch.randperm(len(x))[:_enough]]
+        return starts[o.start](model, torch.cat([x, x.flip(-1)]) if config.training.flip else x)
+
 def _generate(model, config, source, n, steps, solver, o):
     "Samples, the number of evaluations, what to draw, and how."
-    start = None if o.start == 'noise' else starts[o.start](model, config.task.splits().train[:_enough])
+    start = _start(model, config, o)
     if not o.trajectories:
         x, nfe = _draw_many(model, config, n, steps, solver, o.seed, o, source, start)
         columns = columns_for(model, n) if o.label is None else None

@@ -7,7 +7,7 @@ __all__ = ['acceleration', 'curvature_penalty', 'curvature', 'straightness', 'fe
            'optimal_transport_cost', 'paired_noise', 'NormalEnd', 'normal_end', 'MixtureEnd', 'mixture_end']
 
 # %% ../nbs/14_transport.ipynb #2ba52f85
-import math
+import math, warnings
 from functools import partial
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from .continuous import generative_drift
 from .core import InputError, antithetic_time, as_number, check_batch
 from .core import check_time, check_whole, frozen, randn_rows, sum_event
 from .data import bare, informed
-from .evaluation import as_input
+from .evaluation import as_input, check_data
 from .model import NeuralDiffusion, Trajectory
 from .objectives import own_parameters
 from .sampling import sample_ode
@@ -166,7 +166,7 @@ class NormalEnd(nn.Module):
     ):
         super().__init__()
         self.register_buffer('mean', mean)
-        self.register_buffer('root', _root(cov, mean.numel()))
+        self.register_buffer('root', _root(cov, 2*(mean.numel(),)))
 
     def forward(self,
         noise:Tensor, # $\varepsilon$ from $\mathcal N(0,I)$, shape `(B, *event)`
@@ -189,13 +189,12 @@ class NormalEnd(nn.Module):
         r"$\log p(z_1)$."
         return _log_normal(self.standard(z)) - self.root.diagonal().log().sum()
 
-def _root(cov, n):
-    "$L$ with $LL^\\top$ the covariance of n numbers, or several."
-    root, off = torch.linalg.cholesky_ex(cov)
-    if root.shape[-2:] != (n, n) or off.any():
-        raise InputError(f'cov of shape {tuple(cov.shape)} for {n} numbers; '
-                         'expected a covariance that is positive definite, with a row for each number')
-    return root
+def _root(cov, shape):
+    "$L$ with $LL^\\top$ the covariance of numbers."
+    if cov.shape == shape and torch.allclose(cov, cov.mT):
+        root, off = torch.linalg.cholesky_ex(cov)
+        if not off.any(): return root
+    raise InputError(f'cov of shape {tuple(cov.shape)}; expected {shape}, symmetric and positive definite')
 
 def _log_normal(z):
     r"$\log\mathcal N(z; 0, I)$, for rows."
@@ -203,6 +202,7 @@ def _log_normal(z):
 
 def _ends(model, x, batch):
     "Mean and variance of $q(z_1|x)$, some at a time, in double precision."
+    check_data(bare(x))
     for part in x.split(check_whole(batch, 'batch')):
         knowing, part = informed(model, as_input(model, part))
         q = knowing.path(check_batch(part)).end(torch.ones_like(part.flatten(1)[:, 0]))
@@ -229,17 +229,21 @@ def normal_end(
 class MixtureEnd(nn.Module):
     r"""$p(z_1)$, where samples start in place of $\mathcal N(0,I)$: a mixture of normals in a few directions.
 
-    Derived in this notebook, (14.11). Raises `InputError` for covariances that are none."""
+    Derived in this notebook, (14.11). Raises `InputError` for weights or covariances that are none."""
     def __init__(self,
         end:NormalEnd, # the normal distribution that it refines, for `d` numbers in an event
         rows:Tensor, # $W$, orthonormal, shape `(n, d)`
-        weights:Tensor, # $w_k$, shape `(K,)`
+        weights:Tensor, # $w_k$, positive, up to a factor, shape `(K,)`
         means:Tensor, # $m_k$, shape `(K, n)`
         covs:Tensor, # $C_k$, positive definite, shape `(K, n, n)`
     ):
         super().__init__()
         self.end = end
-        for name, value in dict(rows=rows, weights=weights, means=means, roots=_root(covs, len(rows))).items():
+        if means.shape != (len(weights), len(rows)) or not (weights > 0).all():
+            raise InputError(f'weights {weights} and means of shape {tuple(means.shape)}; expected positive '
+                             f'weights, and means of shape (K, {len(rows)})')
+        roots = _root(covs, (*means.shape, len(rows)))
+        for name, value in dict(rows=rows, weights=weights/weights.sum(), means=means, roots=roots).items():
             self.register_buffer(name, value)
 
     def forward(self,
@@ -269,15 +273,19 @@ def mixture_end(
     seed:int=0, # of where the fit starts
 )->MixtureEnd: # in double precision, on the device of the model
     "A mixture of normals fitted to where the data end, in the directions in which ends say most about them."
-    if not check_whole(parts, 'parts') <= len(x):
-        raise InputError(f'parts={parts} for {len(x)} samples; expected no more parts than samples')
+    check_data(bare(x))
+    if not check_whole(parts, 'parts') <= len(x) or len(x) < 2:
+        raise InputError(f'parts={parts} for {len(x)} samples; expected at least 2, and as many as parts')
     check_whole(directions, 'directions')
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
     end, cov, own = _normal(model, x, batch)
     inverse = torch.linalg.inv(end.root)
     rows = torch.linalg.eigh(inverse @ cov @ inverse.T).eigenvectors.T.flip(0)[:directions]
     down = rows @ inverse
     means = torch.cat([(mean - end.mean.flatten()) @ down.T for mean, _ in _ends(model, x, batch)])
-    fit = GaussianMixture(parts, random_state=check_whole(seed, 'seed', 0) % 2**32).fit(means.cpu().numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', ConvergenceWarning)                         # data may all end alike
+        fit = GaussianMixture(parts, random_state=check_whole(seed, 'seed', 0) % 2**32).fit(means.cpu().numpy())
     weights, means, covs = (torch.from_numpy(v).to(down) for v in (fit.weights_, fit.means_, fit.covariances_))
     return MixtureEnd(end, rows, weights, means, covs + (down*own) @ down.T)
