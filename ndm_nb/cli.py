@@ -139,7 +139,7 @@ class SampleOptions(Options):
     guidance:float=0. # of a conditional model: how far to lead samples towards their class; 0: not at all
     source:str|None=None # or --from, for a bridge: a folder of images; by default test samples of its source
     trajectories:bool=False # draw the paths as well? For points in the plane
-    start:Literal[('noise', *starts)]='noise' # N(0, I), or a normal or a mixture fitted to where training data end
+    start:Literal[('noise', *starts)]='noise' # N(0, I), or fitted to where training data end
     seed:int=0 # of the noise
     out:str|None=None # the picture to write, a .png; by default RUN/samples-n<n>-<solver>-steps<steps>.png
     save:str|None=None # keep the samples too: png, npz, npy, csv or pt, or a name that ends in one of them
@@ -233,7 +233,7 @@ def _start(model, config, o):
     if o.start == 'noise': return None
     x = config.task.splits().train
     if not hasattr(x, '__len__'):
-        raise InputError(f'start={o.start!r} with a stream; expected training data that can be read in any order')
+        raise InputError(f'start={o.start!r} with a stream; expected data that can be read in any order')
     with repeatable(0, next(model.parameters()).device):               # which of them, and how they are drawn
         x = x[torch.randperm(len(x))[:_enough]]
         return starts[o.start](model, torch.cat([x, x.flip(-1)]) if config.training.flip else x)

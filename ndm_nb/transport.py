@@ -219,7 +219,7 @@ def _normal(model, x, batch):
 @torch.no_grad()
 def normal_end(
     model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian
-    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled`, of one label, if it is told labels
+    x:Tensor, # data as in training, shape `(N, *event)`; `Labelled`, of one label, if it is told labels
     batch:int=1024, # samples at a time
 )->NormalEnd: # in double precision, on the device of the model
     r"The normal distribution with mean and covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
@@ -266,7 +266,7 @@ class MixtureEnd(nn.Module):
 @torch.no_grad()
 def mixture_end(
     model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian
-    x:Tensor, # data, shape `(N, *event)`, such as those it was trained with; `Labelled`, of one label, if it is told labels
+    x:Tensor, # data as in training, shape `(N, *event)`; `Labelled`, of one label, if it is told labels
     parts:int=10, # $K$, at most `N`
     directions:int=30, # $n$; all, if the event has fewer numbers
     batch:int=1024, # samples at a time
@@ -284,8 +284,10 @@ def mixture_end(
     rows = torch.linalg.eigh(inverse @ cov @ inverse.T).eigenvectors.T.flip(0)[:directions]
     down = rows @ inverse
     means = torch.cat([(mean - end.mean.flatten()) @ down.T for mean, _ in _ends(model, x, batch)])
+    mixture = GaussianMixture(parts, random_state=check_whole(seed, 'seed', 0) % 2**32)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', ConvergenceWarning)                         # data may all end alike
-        fit = GaussianMixture(parts, random_state=check_whole(seed, 'seed', 0) % 2**32).fit(means.cpu().numpy())
-    weights, means, covs = (torch.from_numpy(v).to(down) for v in (fit.weights_, fit.means_, fit.covariances_))
+        warnings.simplefilter('ignore', ConvergenceWarning)             # data may all end alike
+        fit = mixture.fit(means.cpu().numpy())
+    found = fit.weights_, fit.means_, fit.covariances_
+    weights, means, covs = (torch.from_numpy(value).to(down) for value in found)
     return MixtureEnd(end, rows, weights, means, covs + (down*own) @ down.T)
