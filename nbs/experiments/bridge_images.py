@@ -102,13 +102,13 @@ def pictures(record, data0, data1, n, seed, data_root, out, device):
     ax.axis('on')
     ax.set(xticks=[], yticks=[side*(i + .5) for i in range(len(rows))], yticklabels=list(rows))
     ax.tick_params(length=0)
-    fig.savefig(bridge.picture(f'{path}.png'), dpi=90)
+    fig.savefig(bridge.picture(f'{path}.png'), dpi=180)
     fig, ax = plt.subplots(figsize=(7, 6), layout='constrained')
     source = rows['source'][:8]
     model, config = load(name, out, device)
     x, way, _ = sample_run(model, config, 8, solvers['stochastic_heun'], 'stochastic_heun', source=source)
     plot_strips(torch.cat([source[None].to(way.z), way.z]), x, ax)
-    fig.savefig(bridge.picture(f'{path}_strips.png'), dpi=90)
+    fig.savefig(bridge.picture(f'{path}_strips.png'), dpi=180)
     plt.close('all')
 
 @bridge.table

@@ -107,5 +107,5 @@ def draw_grids(grids, path):
     for ax, (name, x) in zip(axs, grids.items()):
         plot_samples(x[:64], ax=ax)
         ax.set_title(name)
-    fig.savefig(path, dpi=90)
+    fig.savefig(path, dpi=1440/fig.get_figwidth())
     plt.close(fig)

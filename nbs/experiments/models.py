@@ -68,7 +68,7 @@ def draw(path):
     model = given(BuiltModel.from_pretrained('mnist-labels'), c, guidance=1.)
     fig, ax = plt.subplots(figsize=(7.2, 2.9), layout='constrained')
     plot_samples(sample_ancestral(model, torch.randn(40, 1, 28, 28), steps=10), ax=ax, columns=10)
-    fig.savefig(path, dpi=100)
+    fig.savefig(path, dpi=200)
 
 def main(names:tuple[str, ...]=tuple(models), data_root:str='', device:str='cpu', out:str='runs',
          show:bool=False):

@@ -4,12 +4,12 @@
 """
 import matplotlib.pyplot as plt
 import torch
-from ndm_nb.data import dataset
+from ndm_nb.data import colours, dataset
 from ndm_nb.evaluation import bound_for
 from ndm_nb.presets import build
 from ndm_nb.sampling import sample_ode, time_grid
 from ndm_nb.training import Trainer
-from harness import gallery
+from harness import gallery, square_of
 
 models = dict(ddpm='variance preserving', flow_matching='flow matching', nfdm='NFDM')
 
@@ -26,7 +26,7 @@ def train(name, board, iterations=3000):
 @torch.no_grad()
 def transformation(trained, x, path):
     "The mean over alpha, F(x,t), and z_t at six times, with z_t of the fixed process below."
-    square, times = (x[:, 0] + 2).floor()*4 + (x[:, 1] + 2).floor(), (0., .2, .4, .6, .8, 1.)
+    square, times = [colours[i] for i in square_of(x)], (0., .2, .4, .6, .8, 1.)
     fig, axs = plt.subplots(3, len(times), figsize=(10, 5.2), layout='constrained')
     torch.manual_seed(0)
     noise = torch.randn_like(x)
@@ -35,12 +35,12 @@ def transformation(trained, x, path):
         q, fixed = (trained[name].forward_process(x)(t) for name in ('nfdm', 'ddpm'))
         alpha = trained['nfdm'].forward_process.schedule(t[:1])[0]
         for ax, cloud, lim in zip(column, (q.mean/alpha, q.sample(noise), fixed.sample(noise)), (6, 4, 4)):
-            ax.scatter(*cloud.T, c=square, s=1, cmap='tab20')
+            ax.scatter(*cloud.T, c=square, s=1)
             ax.set(xlim=(-lim, lim), ylim=(-lim, lim), xticks=[], yticks=[], aspect='equal')
         column[0].set_title(f't = {u:g}')
     labels = r'NFDM: $F_\varphi(x,t)$', 'NFDM: $z_t$', 'VP diffusion: $z_t$'
     for ax, label in zip(axs[:, 0], labels): ax.set_ylabel(label)
-    fig.savefig(path, dpi=100)
+    fig.savefig(path, dpi=200)
 
 @torch.no_grad()
 def trajectories(trained, x, path, n=40):
@@ -55,15 +55,15 @@ def trajectories(trained, x, path, n=40):
         for ax, line, end in zip(column, (forward, way.z), (x[:n], sample)):
             ax.plot(*x[:1500].T, '.', color='.85', ms=2, zorder=0)
             ax.plot(*line.permute(2, 0, 1), color='k', lw=.5, alpha=.6)
-            for points, color, label in ((line[0], 'C1', 'noise, t = 1'), (end, 'C3', 'data, t = 0')):
-                ax.plot(*points.T, 'o', color=color, ms=3, label=label)
+            ax.plot(*line[0].T, 's', color=colours[0], ms=3, label='noise, t = 1')
+            ax.plot(*end.T, 'o', color=colours[1], ms=3, label='data, t = 0')
             ax.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect='equal')
         column[0].set_title(models[name])
         column[1].set_xlabel('$z_1$')
     axs[0, 0].set_ylabel('forward, noise fixed\n$z_2$')
     axs[1, 0].set_ylabel('generative ODE\n$z_2$')
     axs[0, 0].legend(fontsize=7)
-    fig.savefig(path, dpi=100)
+    fig.savefig(path, dpi=200)
 
 if __name__ == '__main__':
     board = dataset('checkerboard')

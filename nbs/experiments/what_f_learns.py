@@ -21,12 +21,12 @@ import matplotlib.pyplot as plt
 import torch
 from ndm_nb.continuous import continuous_bound
 from ndm_nb.core import evaluating, repeatable
-from ndm_nb.data import as_float, dataset
+from ndm_nb.data import as_float, colours, dataset
 from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.networks import MLP
 from ndm_nb.presets import build, load_folder, settings_for
 from ndm_nb.training import Trainer, TrainingOptions
-from harness import Experiment, markdown, origin, parameters
+from harness import Experiment, markdown, origin, parameters, square_of
 
 class Model(NamedTuple):
     "What is trained."
@@ -288,14 +288,14 @@ shown = 0., .2, .4, .6, .8, 1.
 @torch.no_grad()
 def draw_points(trained, x):
     "Where F(.,t) puts points, a row for each model; the colour is the square that a point started from."
-    square = (x[:, 0] + 2).floor()*4 + (x[:, 1] + 2).floor()
+    square = [colours[i] for i in square_of(x)]
     size = 1.6*len(shown), 1.7*len(trained)
     fig, axs = plt.subplots(len(trained), len(shown), figsize=size, layout='constrained', squeeze=False)
     for row, (name, model) in zip(axs, trained.items()):
         moved = transformed(model, x, shown)
         limit = 1.05*moved.abs().max().item()
         for ax, u, cloud in zip(row, shown, moved):
-            ax.scatter(*cloud.T, c=square, s=.6, cmap='tab20')
+            ax.scatter(*cloud.T, c=square, s=.6)
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect='equal')
         row[0].set_ylabel(name)
     for ax, u in zip(axs[0], shown): ax.set_title(f't = {u:g}')
@@ -327,7 +327,7 @@ def pictures(data, data_root, seeds, out):
         trained = {model: load_folder(folder)[0] for model, folder in folders.items()}
         x = as_float(read(name, data_root).test)
         fig = draw_points(trained, x[:3000]) if x.ndim == 2 else draw_images(trained, x[:3])
-        fig.savefig(what_f_learns.picture(f'what_f_learns_{name}.png'), dpi=90)
+        fig.savefig(what_f_learns.picture(f'what_f_learns_{name}.png'), dpi=180)
         plt.close(fig)
 
 def mean_of(runs, name):
