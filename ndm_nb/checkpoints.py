@@ -125,7 +125,8 @@ def model_card(
              f"model = BuiltModel.from_pretrained('{name}')      # this folder, or its name on the hub\n```"]
     figures = {k: f'{v:,}' if isinstance(v, int) else f'{v:.4g}' for k, v in (metrics or {}).items()
                if isinstance(v, (int, float))}
-    about = 'Held-out data; the terms of the bound and its standard error are in bits/dim.\n\n'
+    about = ('Held-out data; the terms of the bound and its standard error are in bits/dim. The loss in '
+             'validation, `valid`, may have an objective or a penalty beside the bound.\n\n')
     if figures: parts.append(f'## Figures\n\n{about}{_card_table(figures)}')
     for section, values in config.items():
         if isinstance(values, dict): parts.append(f'## {section.capitalize()}\n\n{_card_table(values)}')

@@ -123,7 +123,7 @@ def _never(path): return False
 
 # %% ../nbs/28_cli.ipynb #r2600013
 # where samples may start instead of N(0, I), as fitted to training data, of which so many are enough
-starts = dict(normal=normal_end, mixture=lambda model, x: mixture_end(model, x, min(10, len(x))))
+starts = dict(normal=normal_end, mixture=lambda model, x: mixture_end(model, x, max(1, min(30, len(x)//100))))
 _enough = 20_000
 
 @dataclass

@@ -359,6 +359,7 @@ def _prepare(self:Trainer, model, device):
     self.average = weight_average(self.model, o.ema)
     self.best, self.best_weights = math.inf, copy.deepcopy(self.average.module.state_dict())
     self.iteration, self.seconds, self.start, self.history, self.losses = 0, 0., time.time(), [], []
+    self.unit = 'bits/dim'                                          # of losses, and what they have beside a bound
     self.place = 0, 0                                               # how far endless data have been read
     self._reader, self._read, self._share = None, None, None
     self._looked, self._cost, self._saved = 0., 0., 0.
@@ -724,7 +725,9 @@ def _validate(self:Trainer):
     "Evaluate the average, keep it if it is the best, and add to the history."
     average, repeats, before = self.average.module, self.options.repeats, self.progress
     metrics = evaluate(average, self.bound, self.valid, repeats, penalty=self.penalty)
-    valid = metrics['total'] + sum(metrics.get(name, 0.) for name in _beside)
+    named = [name for name in _beside if name in metrics]
+    valid = metrics['total'] + sum(metrics[name] for name in named)
+    self.unit = f'bits/dim with {" and ".join(named)}' if named else 'bits/dim'
     if valid < self.best:
         self.best, self.best_weights = valid, copy.deepcopy(average.state_dict())
     clock = torch.tensor([time.time() - self.start], device=self.device)
@@ -789,7 +792,7 @@ def step(self:_Watch, loss):
     self.recent.append(loss)
     t, best = self.trainer, self.trainer.best
     valid = f', valid {best:.3f}' if math.isfinite(best) else ''
-    self.bar.set_postfix_str(f'train {_mean(self.recent):.3f}{valid} bits/dim', refresh=False)
+    self.bar.set_postfix_str(f'train {_mean(self.recent):.3f}{valid} {t.unit}', refresh=False)
     self.bar.update(self.done() - self.bar.n)
     if self.first is None: self.first = t.iteration, time.time()
     if t.iteration == self.first[0] + 5: self.estimate()
@@ -809,7 +812,7 @@ def look(self:_Watch, entry):
     whole, left = self.trainer.options.iterations, self.left()[0]
     more = self.trainer.progress < 1 and math.isfinite(left)
     self.say(f'iteration {entry["iteration"]}{f"/{whole}" if whole else ""}, train {entry["train"]:.3f}, '
-             f'valid {entry["valid"]:.3f} bits/dim, {_duration(entry["seconds"])}'
+             f'valid {entry["valid"]:.3f} {self.trainer.unit}, {_duration(entry["seconds"])}'
              f'{f", about {_duration(left)} left" if more else ""}')
 
 @patch
@@ -824,7 +827,7 @@ def fit(self:Trainer,
     progress:bool=True, # say on stderr how far it is, and how long it will take?
     name:str='', # of the run, for what is said
     resume:bool=False, # go on from the last checkpoint in `folder`, if there is one?
-)->list: # the history, a dict for each validation: `iteration`, `train` and `valid` in bits/dim, `seconds`
+)->list: # the history, a dict for each validation: `iteration`, the losses `train` and `valid`, `seconds`
     """Train. However it ends, the model then holds the best average.
 
     Raises `TrainingError` as soon as the loss is not finite, or the memory too small."""
