@@ -359,7 +359,7 @@ def _prepare(self:Trainer, model, device):
     self.average = weight_average(self.model, o.ema)
     self.best, self.best_weights = math.inf, copy.deepcopy(self.average.module.state_dict())
     self.iteration, self.seconds, self.start, self.history, self.losses = 0, 0., time.time(), [], []
-    self.unit = 'bits/dim'                                          # of losses, and what they have beside a bound
+    self.unit = 'bits/dim'                                          # of losses
     self.place = 0, 0                                               # how far endless data have been read
     self._reader, self._read, self._share = None, None, None
     self._looked, self._cost, self._saved = 0., 0., 0.
