@@ -232,10 +232,11 @@ def write_pages():
         if path.name == 'index.ipynb':
             for caption, entries in sections.items():
                 nb.cells.append(toctree([page(p) for p in entries], f':caption: {caption}'))
-        for file in (source/f'{to}.ipynb', source/'notebooks'/path.relative_to(nbs)):
-            file.parent.mkdir(parents=True, exist_ok=True)
+        (source/to).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, source/f'{to}.ipynb')
-        shutil.copy(path, file)                                             # as it is, to be downloaded
+        as_it_is = source/'notebooks'/path.relative_to(nbs)                 # to be downloaded
+        as_it_is.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, as_it_is)
     (source/'reference').mkdir()
     for name in modules:
         (source/'reference'/f'{name}.md').write_text(relink(reference(name), nbs, pages), encoding='utf-8')

@@ -200,9 +200,9 @@ def _log_normal(z):
     r"$\log\mathcal N(z; 0, I)$, for rows."
     return -(z.square() + math.log(2*math.pi)).sum(-1)/2
 
+# %% ../nbs/14_transport.ipynb #ot900011
 def _ends(model, x, batch):
     "Mean and variance of $q(z_1|x)$, some at a time, in double precision."
-    check_data(bare(x))
     for part in x.split(check_whole(batch, 'batch')):
         knowing, part = informed(model, as_input(model, part))
         q = knowing.path(check_batch(part)).end(torch.ones_like(part.flatten(1)[:, 0]))
@@ -223,6 +223,7 @@ def normal_end(
     batch:int=1024, # samples at a time
 )->NormalEnd: # in double precision, on the device of the model
     r"The normal distribution with mean and covariance of where the data end, $\mathbb E_x\,q(z_1\mid x)$."
+    check_data(bare(x))
     return _normal(model, x, batch)[0]
 
 # %% ../nbs/14_transport.ipynb #ot800016
@@ -263,6 +264,7 @@ class MixtureEnd(nn.Module):
         parts = MultivariateNormal(self.means, scale_tril=self.roots).log_prob(u[:, None])
         return self.end.log_prob(z) + (self.weights.log() + parts).logsumexp(1) - _log_normal(u)
 
+# %% ../nbs/14_transport.ipynb #ot900016
 @torch.no_grad()
 def mixture_end(
     model:NeuralDiffusion, # with any forward process whose marginal at $t=1$ is Gaussian

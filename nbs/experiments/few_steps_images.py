@@ -16,10 +16,10 @@ import math, re
 from functools import partial
 import torch
 from torch.distributions import Normal
+from ndm_nb.cli import starts
 from ndm_nb.core import repeatable
 from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
-from ndm_nb.transport import mixture_end, normal_end
 from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
 from harness import Experiment, bold, markdown, origin
 
@@ -65,8 +65,6 @@ def run(model, data, seed, iterations, nfes, n, data_root, out, device, job):
     return figures | dict(distance={str(nfe): distances(nfe, from_noise) for nfe in nfes},
                           **elsewhere(load(name, out, device)[0], judge.others, n, distances))
 
-fitted = dict(normal=normal_end, mixture=partial(mixture_end, parts=30))
-
 @torch.no_grad()
 def elsewhere(net, images, n, distances):
     """Of samples from a normal or a mixture fitted to where all but n images end, and from where the n end.
@@ -76,13 +74,13 @@ def elsewhere(net, images, n, distances):
     if not net.path(ends[1]).schedule.open_end: return {}
     with repeatable(0, ends[1].device):
         data = net.path(ends[1]).end(torch.ones_like(ends[1].flatten(1)[:, 0])).sample()
-        found = {name: fit(net, ends[0]) for name, fit in fitted.items()}
-        starts = {name: end(torch.randn_like(data)) for name, end in found.items()} | dict(data=data)
+        found = {name: fit(net, ends[0]) for name, fit in starts.items()}
+        begun = {name: end(torch.randn_like(data)) for name, end in found.items()} | dict(data=data)
     plain = Normal(0, 1).log_prob(data.double()).flatten(1).sum(1)
     saved = {name: (end.log_prob(data.double()) - plain).mean().item()/(data[0].numel()*math.log(2))
              for name, end in found.items()}
     few = {name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in (1, 2, 4)}
-           for name, z in starts.items()}
+           for name, z in begun.items()}
     return dict(saved=saved, start=few)
 
 def best(runs, nfe):
@@ -106,7 +104,7 @@ def pictures(record, data, data_root, out, device):
     train = as_input(other, judges[data](data_root, device).others)
     with repeatable(0, train.device):
         noise = torch.randn_like(train[:64])
-        start = fitted['mixture'](other, train)(noise)
+        start = starts['mixture'](other, train)(noise)
     def grid(net, z, nfe, solver): return sample_ode(net, z, solvers(nfe)[solver], solver).cpu()
     draw_grids({'flow matching, 2 evaluations': grid(plain, noise, 2, 'midpoint'),
                 'flow matching, 4 evaluations': grid(plain, noise, 4, 'midpoint'),
@@ -130,7 +128,7 @@ starting = dict(noise='N(0, I)', normal='N(m, C)', mixture='the mixture', data='
 
 def by_start(record):
     "Distances from several starts, of the models with a learned coupling."
-    def starts():
+    def rows():
         for model, runs in record['runs'].by('model').items():
             free = [r for r in runs if 'start' in r]
             for start, name in starting.items():
@@ -139,7 +137,7 @@ def by_start(record):
                 if not found: continue
                 yield dict(model=model, start=name) | dict(columns(found, free[0]['start']['normal'])) | dict(
                     seeds=len(found))
-    return markdown(starts())
+    return markdown(rows())
 
 @few_steps.override
 def report(record):
