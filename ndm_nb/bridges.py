@@ -123,12 +123,9 @@ class AffineBridge(ForwardProcess):
         if self.net is None: curve = Curve(lambda t: torch.zeros_like(v))
         elif self.basis is None: curve = Curve(lambda t: expand(t, v)*check_like(self.net(v, t), v, name))
         else:
-            h, K = self.net(v), self.basis(x.new_zeros(1)).shape[1]
-            expected = (len(x), K, *v.shape[1:])
-            if h.shape != expected:
-                raise InputError(f'{name} returned shape {tuple(h.shape)}; '
-                                 f'expected {expected} for {K} terms of the basis')
-            curve = SeparableCurve(torch.zeros_like(v), h.to(v.dtype), self.basis)
+            K = self.basis(x.new_zeros(1)).shape[1]
+            h = check_like(self.net(v), v, name, (len(x), K, *v.shape[1:]), f' for {K} terms of the basis')
+            curve = SeparableCurve(torch.zeros_like(v), h, self.basis)
         return BridgePath(self.schedule, curve, x)
 
 # %% ../nbs/17_bridges.ipynb #50e5feaa

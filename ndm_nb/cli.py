@@ -177,8 +177,16 @@ def _moved(config, event, o):
            for option, value in told.items()}
     return replace(config, data=replace(data, **how))
 
+def _check_start(config, o):
+    "Complain about a start that cannot be fitted."
+    ends_alike = config.task.from_noise and config.task.over_data and not config.data.conditional
+    if o.start != 'noise' and not ends_alike:
+        raise InputError(f'start={o.start!r} with a bridge, latents or labels; '
+                         'expected it with a diffusion from noise to data that is told nothing')
+
 def _check_sampling(config, event, o):
     "Complain about options that this model has no use for."
+    _check_start(config, o)
     if o.trajectories and (event != (2,) or not config.task.over_data):
         where = '' if config.task.over_data else ' from latents'
         raise InputError(f'trajectories can be drawn for points in the plane, '
@@ -188,13 +196,9 @@ def _check_sampling(config, event, o):
     if o.source and not config.task.from_noise and not _is_image(event):
         raise InputError(f'source={o.source!r} with a bridge between data of shape {event}; '
                          'expected a bridge between images')
-    fitted = o.start != 'noise'
-    if fitted and (not (config.task.from_noise and config.task.over_data) or config.data.conditional):
-        raise InputError(f'start={o.start!r} with a bridge, latents or labels; '
-                         'expected it with a diffusion from noise to data that is told nothing')
     if (o.data0 or o.data1) and (config.task.from_noise or o.source):
         raise InputError('data0 or data1 have no effect; expected them with a bridge, and without --from')
-    if (o.data or o.data_root) and (config.task.from_noise and not fitted or o.source):
+    if (o.data or o.data_root) and (config.task.from_noise and o.start == 'noise' or o.source):
         raise InputError('data or data_root have no effect; expected them with a start, '
                          'or data_root with a bridge and without --from')
 
@@ -228,10 +232,10 @@ def _draw_many(model, config, n, steps, solver, seed, o, source=None, start=None
         x, _, nfe = sample_run(model, config, n, steps, solver, trajectory=False, **options)
         return x, nfe
 
-def _start(model, config, o):
+def _start(model, config, o, splits=None):
     "Where samples start, fitted to some of the training data as training sees them; None for noise."
     if o.start == 'noise': return None
-    x = config.task.splits().train
+    x = (splits or config.task.splits()).train
     if not hasattr(x, '__len__'):
         raise InputError(f'start={o.start!r} with a stream; expected data that can be read in any order')
     with repeatable(0, next(model.parameters()).device):               # which of them, and how they are drawn
@@ -310,6 +314,7 @@ class EvalOptions(Options):
     steps:int|None=None # of the solver; by default 25 for ode, and for fid as trained, or 100
     n:int|None=None # at most so many test samples, by default as trained, 2000 for ode; fid: generated, 10000
     solvers:bool=False # compare ODE solvers at equal numbers of evaluations?
+    start:Literal[('noise', *starts)]='noise' # for fid and solvers: as for ndm_sample
     stats:str|None=None # for fid: an .npz file with statistics of the features; written if it is not there
     reference:int|None=None # for fid: how many training images to compare with; all by default
     data:str|None=None # where the data are now, such as folder:PATH; by default as in training
@@ -339,7 +344,7 @@ class EvalOptions(Options):
             if getattr(self, name) is not None: check_whole(getattr(self, name), name, least)
         for name, kinds in _uses.items():
             value = getattr(self, name)
-            if value is not None and kind not in kinds:
+            if value != getattr(EvalOptions, name) and kind not in kinds:
                 raise InputError(f'{name}={value} has no effect on {kind}; '
                                  f'expected it with {" or ".join(kinds)}')
         if self.stats is not None:
@@ -348,7 +353,7 @@ class EvalOptions(Options):
 
 # what each option has an effect on
 _uses = dict(T=('bound',), repeats=('bound', 'ode'), probes=('ode',), samples=('ode',), solver=('ode', 'fid'),
-             steps=('ode', 'fid'), stats=('fid',), reference=('fid',))
+             steps=('ode', 'fid'), start=('fid', 'solvers'), stats=('fid',), reference=('fid',))
 
 # %% ../nbs/28_cli.ipynb #r2600025
 def _check_finite(values, what):
@@ -406,8 +411,9 @@ def _eval_fid(model, config, splits, o):
     known = Statistics.load(o.stats) if o.stats and Path(o.stats).exists() else None
     net = Inception().to(next(model.parameters()).device)
     full_rank = _check_counts(net, train[:o.reference], n, known, o)
+    start = _start(model, config, o, splits)
     with sampling_bar(model, n, steps, solver):
-        x, nfe = sample_many(model, config, n, steps, solver, source=source)
+        x, nfe = sample_many(model, config, n, steps, solver, source=source, start=start)
     ours, theirs = _features_of(net, x), None if known else _features_of(net, train[:o.reference])
     real = known or Statistics.of(theirs)
     if o.stats and not known: real.save(o.stats)
@@ -432,6 +438,7 @@ def _eval_solvers(model, config, splits, o):
     if source is not None: source = source.to(like.device)
     torch.manual_seed(0)
     noise = torch.randn(n, *model.noise_event, dtype=like.dtype, device=like.device)
+    if o.start != 'noise': noise = _start(model, config, o, splits)(noise)
     fine = config.task.sample(model, noise, 100, 'heun', source)
     def row(solver, steps):
         "One line of the table."
@@ -462,6 +469,7 @@ def ndm_eval(
     if not config.task.from_noise and (o.kind in ('ode', 'solvers') or o.T):
         raise InputError('solvers, likelihood=ode or T with a bridge; expected its bound, or --fid '
                          '(for its likelihood see log_prob_bridge)')
+    _check_start(config, o)
     config = _moved(config, tuple(model.config['event']), o)
     return evaluations[o.kind](model, config, _fitting(config.task, model), o)
 

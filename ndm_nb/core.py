@@ -164,13 +164,18 @@ def check_batch(
 
 # %% ../nbs/29_core.ipynb #01f9ee2e
 def check_like(
-    out:Tensor, # what a network returned; should have the shape of `x`
+    out, # what a network returned; should be a tensor of the shape of `x`
     x:Tensor, # the batch whose shape and precision it should have
     name:str='the network', # how to call it in the message
+    shape:tuple|None=None, # another shape that it should have
+    why:str='', # what that shape is for
 )->Tensor: # `out` in the dtype of `x`
     "Check that a network returned a batch of the shape of `x`; raises `InputError` otherwise."
-    if out.shape != x.shape:
-        raise InputError(f'{name} returned shape {tuple(out.shape)}; expected {tuple(x.shape)}')
+    shape = tuple(x.shape) if shape is None else shape
+    if not isinstance(out, Tensor):
+        raise InputError(f'{name} returned a {type(out).__name__}; expected a tensor of shape {shape}')
+    if out.shape != shape:
+        raise InputError(f'{name} returned shape {tuple(out.shape)}; expected {shape}{why}')
     return out.to(x.dtype)
 
 # %% ../nbs/29_core.ipynb #96ab46d3

@@ -71,12 +71,9 @@ class AffineForward(ForwardProcess):
         if self.basis is None:
             curve = Curve(lambda t: start + expand(t, start)*check_like(self.net(x, t), start, name))
             return AffinePath(self.schedule, curve, x, self.free_end)
-        h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
-        expected = (len(x), 2*K, *x.shape[1:])
-        if h.shape != expected:
-            raise InputError(f'{name} returned shape {tuple(h.shape)}; '
-                             f'expected {expected}, twice the {K} terms of the basis')
-        curve = SeparableCurve(start, h.to(x.dtype).unflatten(1, (K, 2)), self.basis)
+        K = self.basis(x.new_zeros(1)).shape[1]
+        h = check_like(self.net(x), x, name, (len(x), 2*K, *x.shape[1:]), f', twice the {K} terms of the basis')
+        curve = SeparableCurve(start, h.unflatten(1, (K, 2)), self.basis)
         return AffinePath(self.schedule, curve, x, self.free_end)
 
 # %% ../nbs/09_nfdm.ipynb #44cdb913

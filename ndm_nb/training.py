@@ -605,7 +605,7 @@ def state(self:Trainer)->tuple: # tensors by name, and what goes along
     tensors = {f'{group}.{name}': v for group, named in groups.items() for name, v in named.items()}
     return tensors, dict(iteration=self.iteration, seconds=self.seconds, settings=self.settings,
                          losses=self.losses, history=self.history, place=self.place,
-                         best=self.best if math.isfinite(self.best) else None)
+                         unit=self.unit, best=self.best if math.isfinite(self.best) else None)
 
 # %% ../nbs/23_training.ipynb #t2000057
 def _check_info(info, path):
@@ -620,6 +620,7 @@ def _check_info(info, path):
             if value is not None and not math.isfinite(value): raise InputError(f'{name}={value}')
         check_type(info['losses'], tuple[float, ...], 'losses')
         check_type(info.get('place'), tuple[int, int]|None, 'place')
+        check_type(info.get('unit'), str|None, 'unit')
         check_whole(info['settings'].get('every') or 1, 'every')
         for entry in info['history']:
             if not isinstance(entry, dict): raise InputError(f'history with {str(entry)[:60]}')
@@ -674,6 +675,7 @@ def restore(self:Trainer,
     self.best_weights = {name: v.to(self.device) for name, v in groups['best'].items()}
     for name in ('iteration', 'seconds', 'losses', 'history'): setattr(self, name, info[name])
     self.best = math.inf if info['best'] is None else info['best']
+    self.unit = info.get('unit') or self.unit
     self.options.every = now['every'] or self.options.every         # as the run was begun
     self.place, self._reader, self._read = tuple(info.get('place') or (0, 0)), None, None
     last = self.history[-1] if self.history else dict(iteration=0, seconds=0.)

@@ -125,12 +125,10 @@ class SeparableTransform(Transform):
         """The curve from `x`.
 
         Raises `InputError` if the network returns another number of terms than the basis has."""
-        h, K = self.net(x), self.basis(x.new_zeros(1)).shape[1]
-        expected = (len(x), K, *x.shape[1:])
-        if h.shape != expected:
-            raise InputError(f'the network of SeparableTransform returned shape {tuple(h.shape)}; '
-                             f'expected {expected}, the second for the {K} terms of the basis')
-        return SeparableCurve(x, h.to(x.dtype), self.basis)
+        K = self.basis(x.new_zeros(1)).shape[1]
+        h = check_like(self.net(x), x, 'the network of SeparableTransform', (len(x), K, *x.shape[1:]),
+                       f', the second for the {K} terms of the basis')
+        return SeparableCurve(x, h, self.basis)
 
 # %% ../nbs/02_transforms.ipynb #t0300002
 def check_transform(
