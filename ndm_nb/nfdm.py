@@ -72,7 +72,8 @@ class AffineForward(ForwardProcess):
             curve = Curve(lambda t: start + expand(t, start)*check_like(self.net(x, t), start, name))
             return AffinePath(self.schedule, curve, x, self.free_end)
         K = self.basis(x.new_zeros(1)).shape[1]
-        h = check_like(self.net(x), x, name, (len(x), 2*K, *x.shape[1:]), f', twice the {K} terms of the basis')
+        h = check_like(self.net(x), x, name, (len(x), 2*K, *x.shape[1:]),
+                       f', twice the {K} terms of the basis')
         curve = SeparableCurve(start, h.unflatten(1, (K, 2)), self.basis)
         return AffinePath(self.schedule, curve, x, self.free_end)
 

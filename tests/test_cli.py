@@ -6,6 +6,8 @@ from ndm_nb import cli
 from ndm_nb.cli import ndm_eval, ndm_sample, ndm_train
 from ndm_nb.data import as_float, dataset
 from ndm_nb.metrics import Statistics
+from ndm_nb.runs import load_run, sample_many
+from ndm_nb.transport import normal_end
 
 small = dict(compare='none', width=8, depth=1, iterations=2, batch=16, valid=10, test=10, test_repeats=1)
 
@@ -38,6 +40,19 @@ def test_samples_are_compared_with_training_images(run, tmp_path):
     kept, real = Statistics.load(tmp_path/'real.npz'), Statistics.of(rows(images))
     assert torch.allclose(kept.mu, real.mu) and torch.allclose(kept.sigma, real.sigma)
     assert result['kid'] > 0 and (result['n'], result['reference']) == (12, 20)
+
+@pytest.mark.filterwarnings('ignore:FID of')
+def test_fid_of_samples_from_a_start(run):
+    train, folder = run
+    train('ddpm')
+    def drawn(start):
+        ndm_eval(folder, fid=True, n=12, reference=20, start=start)
+        return Rows.last.seen[1]
+    model, config = load_run(folder)
+    seen, end = drawn('normal'), normal_end(model, config.task.splits().train)
+    x, _ = sample_many(model, config, 12, 10, 'ancestral', start=end)
+    assert torch.allclose(seen, x.clamp(-1, 1), atol=1e-3)
+    assert not torch.allclose(seen, drawn('noise'), atol=.1)
 
 @pytest.mark.filterwarnings('ignore:FID of')
 def test_how_far_a_bridge_moves(run):
