@@ -128,7 +128,7 @@ def sample_ancestral(
     callback=None, # `callback(z, t)`, shapes `(B, *event)` and `(B,)`, before each step and at the end
     trajectory:bool=False, # also return the way there?
 )->Tensor|tuple: # data, shape `(B, *event)`; with `trajectory` the pair of it and a `Trajectory`
-    r"""Sample by $z_s\sim q(z_s\mid z_t,\hat x)$ from $t=1$ down to 0, and decode.
+    r"""Sample by $z_s\sim p_\theta(z_s\mid z_t)$, equation (6.6), from $t=1$ down to 0, and decode.
 
     The result is the most probable $x$ given $z_0$. Raises `InputError` for a bad number of steps,
     or `eta` outside of [0, 1]."""

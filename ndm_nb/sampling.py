@@ -41,7 +41,7 @@ grids = ('uniform', 'quadratic', 'sine', 'logsnr', 'karras')
 @torch.no_grad()
 def time_grid(
     steps:int, # number of steps, at least 1
-    kind:str='uniform', # or 'quadratic' or 'karras' (fine near the data), 'sine' (both ends), 'logsnr' (even)
+    kind:str='uniform', # or 'quadratic' (fine near the data), 'sine' (both ends), 'logsnr' (even), 'karras'
     schedule:NoiseSchedule|None=None, # where $\gamma$ comes from, for 'logsnr' and 'karras'
     like:Tensor|None=None, # the times get its dtype and device
 )->Tensor: # decreasing times, the first is 1 and the last 0, shape `(steps + 1,)`
@@ -54,7 +54,7 @@ def time_grid(
     if kind == 'sine': return torch.sin(u*torch.pi/2)**2
     if schedule is None:
         raise InputError(f'the grid {kind!r} needs a schedule, and there is none; '
-                         "expected one, or the grid 'uniform' or 'quadratic'")
+                         "expected one, or the grid 'uniform', 'quadratic' or 'sine'")
     return _even_gamma(schedule, u, 7. if kind == 'karras' else math.inf)
 
 # %% ../nbs/11_sampling.ipynb #d04980c2

@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 from .bridges import BridgeBound, pair_splits, pairings, path_cost, sample_bridge
 from .conditions import ConditionalBound, condition_of, given
 from .core import InputError, Options, check_whole
-from .data import Splits, as_float, bare, dataset, located, sources, takes
+from .data import Splits, as_float, bare, dataset, located, takes
+from .data import sources as known
 from .evaluation import bound_for
 from .files import Rows, Stream
 from .images import parse_size, read_images
@@ -203,158 +205,176 @@ class Generation:
         if self.data.pairing == 'optimal' and self.objective.steps:
             raise InputError(f"pairing='optimal' with T={self.objective.T}; expected independent, or T=inf")
 
-    @property
-    def label(self)->str:
-        "What the data are called."
-        return self.data.data or 'digits'
+# %% ../nbs/34_tasks.ipynb #t3200002
+@patch(as_prop=True)
+def label(self:Generation)->str:
+    "What the data are called."
+    return self.data.data or 'digits'
 
-    def read(self,
-        *names:str, # of data sets
-    )->list: # of `Splits`
-        "Data sets, each with the options that it takes. `InputError` for an option that none of them takes."
-        given = {option: getattr(self.data, option) for option in reading}
-        given = {option: value for option, value in given.items() if value not in (None, False)}
-        idle = [option for option in given if not any(takes(name, option) for name in names)]
-        for option in idle:
-            having = ', '.join(kind for kind in sources if takes(kind, option))
-            _no_effect(self.data, [option], f'expected it with {having}')
-        if self.data.conditional:
-            given['labels'] = True
-            if other := [name for name in names if not takes(name, 'labels')]:
-                having = ', '.join(kind for kind in sources if takes(kind, 'labels'))
-                raise InputError(f'conditional with {other[0]}; expected it with {having}')
-        counts = self.data.valid, self.data.test
-        if self.data.stream and all(counts): given['held'] = max(counts)
-        own = [{option: value for option, value in given.items() if takes(name, option)} for name in names]
-        root, download = self.data.data_root, self.data.download
-        return [dataset(name, root, download, **how) for name, how in zip(names, own)]
+@patch
+def read(self:Generation,
+    *names:str, # of data sets
+)->list: # of `Splits`
+    "Data sets, each with the options that it takes. `InputError` for an option that none of them takes."
+    given = {option: getattr(self.data, option) for option in reading}
+    given = {option: value for option, value in given.items() if value not in (None, False)}
+    idle = [option for option in given if not any(takes(name, option) for name in names)]
+    for option in idle: _no_effect(self.data, [option], f'expected it with {_having(option)}')
+    if self.data.conditional:
+        given['labels'] = True
+        if other := [name for name in names if not takes(name, 'labels')]:
+            raise InputError(f'conditional with {other[0]}; expected it with {_having("labels")}')
+    counts = self.data.valid, self.data.test
+    if self.data.stream and all(counts): given['held'] = max(counts)
+    own = [{option: value for option, value in given.items() if takes(name, option)} for name in names]
+    root, download = self.data.data_root, self.data.download
+    return [dataset(name, root, download, **how) for name, how in zip(names, own)]
 
-    def splits(self)->Splits: # train, valid and test
-        "The data, opened where they lie. Raises `InputError` for another edition than was asked for."
-        splits, = self.read(self.label)
-        if self.data.edition in (None, splits.edition): return splits
-        raise InputError(f'edition={self.data.edition!r}, but {self.label} is {splits.edition}; '
-                         'expected that one')
+def _having(option): return ', '.join(kind for kind in known if takes(kind, option))
 
-    def standardise(self,
-        splits:Splits, # as `splits` returns them
-    )->bool:
-        "Are the data in units of their own, which the model has to know?"
-        return splits.standardise if self.data.standardise is None else self.data.standardise
+@patch
+def splits(self:Generation)->Splits: # train, valid and test
+    "The data, opened where they lie. Raises `InputError` for another edition than was asked for."
+    splits, = self.read(self.label)
+    if self.data.edition in (None, splits.edition): return splits
+    raise InputError(f'edition={self.data.edition!r}, but {self.label} is {splits.edition}; '
+                     'expected that one')
 
-    def event(self,
-        splits:Splits, # as `splits` returns them
-    )->tuple: # the shape of what the model makes
-        "The shape of one sample."
-        return splits.event
+@patch
+def standardise(self:Generation,
+    splits:Splits, # as `splits` returns them
+)->bool:
+    "Are the data in units of their own, which the model has to know?"
+    return splits.standardise if self.data.standardise is None else self.data.standardise
 
-    def begin(self,
-        model:Trainable, # untrained
-        splits:Splits, # as `splits` returns them
-    ):
-        "Give the model what it has before training: the units of the data, if they have their own."
-        if self.standardise(splits): model.units.fit(bare(splits.train))
+@patch
+def event(self:Generation,
+    splits:Splits, # as `splits` returns them
+)->tuple: # the shape of what the model makes
+    "The shape of one sample."
+    return splits.event
 
-    def targets(self,
-        x:Tensor, # a part of the splits
-    )->Tensor: # what samples should look like, `(N, *event)`
-        "The data themselves."
-        return bare(x)
+@patch
+def begin(self:Generation,
+    model:Trainable, # untrained
+    splits:Splits, # as `splits` returns them
+):
+    "Give the model what it has before training: the units of the data, if they have their own."
+    if self.standardise(splits): model.units.fit(bare(splits.train))
 
-    def sources(self,
-        x:Tensor, # a part of the splits
-        n:int, # how many
-    )->Tensor|None: # what sampling starts from besides noise: nothing, or labels `(n,)`
-        "The labels of the data, again and again, for a conditional model. Else noise is enough."
-        return x.c[torch.arange(n) % len(x)] if self.data.conditional else None
+@patch
+def targets(self:Generation,
+    x:Tensor, # a part of the splits
+)->Tensor: # what samples should look like, `(N, *event)`
+    "The data themselves."
+    return bare(x)
 
-    def labels(self,
-        model:NeuralDiffusion, # made by `build`
-        label:str|None=None, # a class by its name or its number, or none, as in training; None for all
-        n:int|None=None, # how many; by default 64, or 10 of each if there are few classes
-    )->Tensor|None: # labels `(n,)`, one class after another; None for a model without a condition
-        "What samples are to show. Raises `InputError` for a class that the model does not know."
-        names = class_names(model)
-        if not names:
-            if label is None: return None
-            raise InputError(f'label={label!r} for a model without labels; expected none')
-        if label is None:
-            n = n or (10*len(names) if len(names) <= 20 else 64)
-            return torch.arange(n)*len(names)//n
-        known, number = [*names, *map(str, range(len(names)))], -1
-        if label in known: number = known.index(label) % len(names)
-        elif label != 'none' or not condition_of(model).dropped:
-            also = ', or none' if condition_of(model).dropped else ''
-            raise InputError(f'label={label!r}; expected {", ".join(names)}{also}')
-        return torch.full((n or 64,), number)
+# %% ../nbs/34_tasks.ipynb #t3200004
+@patch
+def sources(self:Generation,
+    x:Tensor, # a part of the splits
+    n:int, # how many
+)->Tensor|None: # what sampling starts from besides noise: nothing, or labels `(n,)`
+    "The labels of the data, again and again, for a conditional model. Else noise is enough."
+    return x.c[torch.arange(n) % len(x)] if self.data.conditional else None
 
-    def starts(self,
-        event:tuple, # the shape of what the model makes
-        n:int|None=None, # how many; None for all that there are, or 64
-        folder=None, # of images to start from, instead of those of the test data
-    )->tuple: # what sampling starts from besides noise, and the files that it was read from; both may be None
-        "Where samples start."
-        if folder:
-            raise InputError(f'source={str(folder)!r} with a model that is no bridge; expected it with one')
-        return None, None
+@patch
+def labels(self:Generation,
+    model:NeuralDiffusion, # made by `build`
+    label:str|None=None, # a class by its name or its number, or none, as in training; None for all
+    n:int|None=None, # how many; by default 64, or 10 of each if there are few classes
+)->Tensor|None: # labels `(n,)`, one class after another; None for a model without a condition
+    "What samples are to show. Raises `InputError` for a class that the model does not know."
+    names = class_names(model)
+    if not names:
+        if label is None: return None
+        raise InputError(f'label={label!r} for a model without labels; expected none')
+    if label is None:
+        n = n or (10*len(names) if len(names) <= 20 else 64)
+        return torch.arange(n)*len(names)//n
+    known, number = [*names, *map(str, range(len(names)))], -1
+    if label in known: number = known.index(label) % len(names)
+    elif label != 'none' or not condition_of(model).dropped:
+        also = ', or none' if condition_of(model).dropped else ''
+        raise InputError(f'label={label!r}; expected {", ".join(names)}{also}')
+    return torch.full((n or 64,), number)
 
-    def bound(self)->BoundEstimator: # called as `bound(model, x)`
-        "What is minimised."
-        o = self.objective
-        bound = bound_for(o.steps, o.times, o.objective, self._noise())
-        if not self.data.conditional: return bound
-        return ConditionalBound(bound, .1 if o.drop is None else o.drop)
+@patch
+def starts(self:Generation,
+    event:tuple, # the shape of what the model makes
+    n:int|None=None, # how many; None for all that there are, or 64
+    folder=None, # of images to start from, instead of those of the test data
+)->tuple: # what sampling starts from besides noise, and the files that it was read from; both may be None
+    "Where samples start."
+    if folder:
+        raise InputError(f'source={str(folder)!r} with a model that is no bridge; expected it with one')
+    return None, None
 
-    def _noise(self): return paired_noise if self.data.pairing == 'optimal' else None
+# %% ../nbs/34_tasks.ipynb #t3200006
+@patch
+def bound(self:Generation)->BoundEstimator: # called as `bound(model, x)`
+    "What is minimised."
+    o = self.objective
+    bound = bound_for(o.steps, o.times, o.objective, self._noise())
+    if not self.data.conditional: return bound
+    return ConditionalBound(bound, .1 if o.drop is None else o.drop)
 
-    def penalty(self,
-        model:NeuralDiffusion, # to be trained
-    )->Callable|None: # a function `(model, x) -> nats`
-        "What is added to the bound, if anything is."
-        o = self.objective
-        if not o.curvature: return None
-        check_learned(model, f'curvature={o.curvature}')
-        return curvature(o.curvature, share=o.curvature_share or 1., step=_secant, noise=self._noise())
+@patch
+def _noise(self:Generation): return paired_noise if self.data.pairing == 'optimal' else None
 
-    def sample(self,
-        model:NeuralDiffusion, # trained
-        noise:Tensor, # from $\mathcal N(0,I)$, shape `(B, *event)`
-        steps:int, # number of steps
-        solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
-        source:Tensor|None=None, # as `sources` returns it; a model with labels may do without
-        guidance:float=0., # how far samples are led away from those of a model that was not told the label
-        **options, # for the sampler
-    )->Tensor|tuple: # data, or the pair of it and a `Trajectory`
-        "Data from noise."
-        if self.data.conditional:
-            none = torch.full((len(noise),), -1, device=noise.device)
-            model = given(model, none if source is None else source, guidance)
-        elif source is not None: raise InputError('source with a model that is no bridge; expected none')
-        elif guidance: raise InputError(f'guidance={guidance} with a model without labels; expected 0')
-        return self.sampler(solver)(model, noise, steps, **options)
+@patch
+def penalty(self:Generation,
+    model:NeuralDiffusion, # to be trained
+)->Callable|None: # a function `(model, x) -> nats`
+    "What is added to the bound, if anything is."
+    o = self.objective
+    if not o.curvature: return None
+    check_learned(model, f'curvature={o.curvature}')
+    return curvature(o.curvature, share=o.curvature_share or 1., step=_secant, noise=self._noise())
 
-    def sampler(self,
-        solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
-    )->Callable: # called as `sampler(model, noise, steps, ...)`
-        "The sampler with a solver."
-        return find_sampler(solver)
+# %% ../nbs/34_tasks.ipynb #t3200008
+@patch
+def sample(self:Generation,
+    model:NeuralDiffusion, # trained
+    noise:Tensor, # from $\mathcal N(0,I)$, shape `(B, *event)`
+    steps:int, # number of steps
+    solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
+    source:Tensor|None=None, # as `sources` returns it; a model with labels may do without
+    guidance:float=0., # how far samples are led away from those of a model that was not told the label
+    **options, # for the sampler
+)->Tensor|tuple: # data, or the pair of it and a `Trajectory`
+    "Data from noise."
+    if self.data.conditional:
+        none = torch.full((len(noise),), -1, device=noise.device)
+        model = given(model, none if source is None else source, guidance)
+    elif source is not None: raise InputError('source with a model that is no bridge; expected none')
+    elif guidance: raise InputError(f'guidance={guidance} with a model without labels; expected 0')
+    return self.sampler(solver)(model, noise, steps, **options)
 
-    def likelihood(self,
-        model:NeuralDiffusion, # trained
-        x:Tensor, # test data, shape `(N, *event)`
-        levels:int|None, # number of grey levels on [-1, 1]; None for continuous data
-        probes:int|None=None, # for the divergence; 0: exact
-        samples:int|None=None, # latents for each sample, for a model that has any
-        repeats:int|None=None, # passes over the data; by default 1
-        **options, # for `log_prob_ode`
-    )->tuple: # as `evaluate_ode` returns it, and in words how it was found
-        "The likelihood of the ODE model, or a bound on it."
-        if samples is not None:
-            raise InputError(f'samples={samples} with a diffusion of data; expected it with an autoencoder')
-        probes = count_probes(bare(x), probes)
-        how = f'estimated with probes={probes}' if probes else 'exact divergence'
-        found = evaluate_ode(model, x, levels, probes=probes, repeats=repeats or 1, **options)
-        return found, f'{how}, a bound, by dequantisation' if levels else how
+@patch
+def sampler(self:Generation,
+    solver:str, # 'ancestral', or a solver of `sample_ode` or `sample_sde`
+)->Callable: # called as `sampler(model, noise, steps, ...)`
+    "The sampler with a solver."
+    return find_sampler(solver)
+
+@patch
+def likelihood(self:Generation,
+    model:NeuralDiffusion, # trained
+    x:Tensor, # test data, shape `(N, *event)`
+    levels:int|None, # number of grey levels on [-1, 1]; None for continuous data
+    probes:int|None=None, # for the divergence; 0: exact
+    samples:int|None=None, # latents for each sample, for a model that has any
+    repeats:int|None=None, # passes over the data; by default 1
+    **options, # for `log_prob_ode`
+)->tuple: # as `evaluate_ode` returns it, and in words how it was found
+    "The likelihood of the ODE model, or a bound on it."
+    if samples is not None:
+        raise InputError(f'samples={samples} with a diffusion of data; expected it with an autoencoder')
+    probes = count_probes(bare(x), probes)
+    how = f'estimated with probes={probes}' if probes else 'exact divergence'
+    found = evaluate_ode(model, x, levels, probes=probes, repeats=repeats or 1, **options)
+    return found, f'{how}, a bound, by dequantisation' if levels else how
 
 # %% ../nbs/34_tasks.ipynb #t2300017
 def _in_memory(splits):

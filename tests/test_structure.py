@@ -200,6 +200,17 @@ def test_a_figure_without_words_is_seen():
     cell = dict(id='a', source=['plt.plot(x)'], outputs=[dict(data={'image/png': ''})])
     assert [*undescribed([cell, cell | dict(outputs=[]), dict(id='b', source=['# A'])])] == ['a']
 
+def muted(cells):
+    "Cells that print and end with a semicolon, which keeps what they print out of the stored outputs."
+    for source in cells:
+        if re.search(r'\bprint\(', source) and source.rstrip().endswith(';'): yield source
+
+@pytest.mark.parametrize('path', notebooks, ids=lambda p: p.stem)
+def test_what_is_printed_is_stored(path): assert not [*muted(code(path))]
+
+def test_a_muted_cell_is_seen():
+    assert [*muted(['print(1)', 'ax.plot(x);', 'print(1)\nax.plot(x);\n'])] == ['print(1)\nax.plot(x);\n']
+
 # --- equations ---
 
 pages = {str(path.relative_to(nbs).with_suffix('')): path for path in notebooks}

@@ -30,7 +30,7 @@ models = {'flow matching': dict(preset='flow_matching'),
           'nfdm-ot, weight .02': dict(preset='nfdm_ot', ramp=.3, curvature=.02),
           'nfdm-ot, weight .002': dict(preset='nfdm_ot', ramp=.3, curvature=.002),
           'nfdm-ot, later': dict(preset='nfdm_ot', ramp=.9, curvature=.2),
-          'nfdm-ot, end fixed': dict(preset='nfdm_ot', base='ot', ramp=.3, curvature=.2)}
+          'nfdm-ot, weight .2, end fixed': dict(preset='nfdm_ot', base='ot', ramp=.3, curvature=.2)}
 pictured = 'flow matching', 'nfdm-ot, weight .02'
 few_steps = Experiment('few_steps_{data}', key=('model', 'seed'))
 

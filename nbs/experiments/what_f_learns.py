@@ -1,14 +1,14 @@
 """What does a learned F(x,t) do to the data, and where does the bound spend its bits?
 
-    NDM_DATA=data python nbs/experiments/what_f_learns.py        # trains and measures, on one CPU core
+    NDM_DATA=data python nbs/experiments/what_f_learns.py        # half an hour of one CPU core
     python nbs/experiments/what_f_learns.py --data digits        # of one data set
     python nbs/experiments/what_f_learns.py --show               # tables from the committed results
 
-Trained models are compared at a grid of times: how far F moves the data, the effective dimension and the
-entropy of α F(x,t) + σ ε, and how well a fixed estimator, the same for all, tells ε from it. The rival is
-the ordinary diffusion, whose F is the identity; and, since size alone makes data easier and noise harder to
-find, the data enlarged by one number to the variance that F(x,t) has. NDM_DATA is the folder in which MNIST
-lies (or --data_root). The models are left in --out, for the pictures.
+Models are trained, those of MNIST taken from the library, and compared at a grid of times: how far F moves
+the data, the effective dimension and the entropy of α F(x,t) + σ ε, and how well a fixed estimator, the same
+for all, tells ε from it. The rival is the ordinary diffusion, whose F is the identity; and, since size alone
+makes data easier and noise harder to find, the data enlarged by one number to the variance that F(x,t) has.
+NDM_DATA is the folder in which MNIST lies (or --data_root). New models are left in --out, for the pictures.
 """
 import math, re
 from dataclasses import fields
@@ -24,7 +24,7 @@ from ndm_nb.core import evaluating, repeatable
 from ndm_nb.data import as_float, colours, dataset
 from ndm_nb.evaluation import bound_for, evaluate
 from ndm_nb.networks import MLP
-from ndm_nb.presets import build, load_folder, settings_for
+from ndm_nb.presets import build, load_folder, settings_for, trained_models
 from ndm_nb.training import Trainer, TrainingOptions
 from harness import Experiment, markdown, origin, parameters, square_of
 
@@ -38,6 +38,7 @@ class Suite(NamedTuple):
     "A data set, and what is done with it."
     models:tuple # names in `models`
     told:dict={} # options of `build` and `Trainer`, where they differ from the settings for the data
+    at_hand:dict={} # those of the models that come with the library, and their names there
     fit:int=2000 # training samples from which covariance and estimators come
     few:int=2000 # as many of them, from which the entropy comes
     judge:int=1000 # test samples on which the estimators are judged
@@ -46,12 +47,13 @@ class Suite(NamedTuple):
 models = {
     'vdm': Model('ddpm'), 'ndm': Model('ndm'), 'nfdm': Model('nfdm', fixed_spread=False),
     'ndm, T = 10': Model('ndm', 10)}
-# the networks of the settings for MNIST, trained for some minutes on one core
-short = dict(iterations=150, every=75, repeats=1, valid=200, test=500, test_repeats=1)
+# the vdm of MNIST is there for its F, which is the identity however long it is trained
+short = dict(iterations=150, every=75, repeats=1, valid=200)
 suites = dict(
     checkerboard = Suite(tuple(models), dict(width=128, batch=256, iterations=1500)),
     digits       = Suite(tuple(models), judge=300, bound=300),
-    mnist        = Suite(('vdm', 'ndm, T = 10', 'ndm'), short, fit=4000, few=1000, bound=100))
+    mnist        = Suite(('vdm', 'ndm, T = 10', 'nfdm'), short,
+                         {'ndm, T = 10': 'mnist-ndm', 'nfdm': 'mnist-nfdm'}, fit=4000, few=1000, bound=100))
 times = tuple(i/10 for i in range(11))
 pieces, neighbours, draws = 25, 4, 4
 what_f_learns = Experiment('what_f_learns', key=('data', 'model', 'seed'))
@@ -61,17 +63,26 @@ what_f_learns = Experiment('what_f_learns', key=('data', 'model', 'seed'))
 @cache
 def read(data, data_root): return dataset(data, **(dict(root=data_root) if data_root else {}))
 
-def prepare(data, model, seed, splits):
-    "A trainer with its model, and how the model is evaluated."
-    told = settings_for(data) | suites[data].told
+def options_for(data): return settings_for(data) | suites[data].told
+
+def make(data, model, seed, splits):
+    "A model that is yet to be trained, and its trainer."
+    told, kind = options_for(data), models[model]
     known = {field.name for field in fields(TrainingOptions)}
-    held = {name: told.pop(name, None) for name in ('valid', 'test', 'test_repeats')}
+    valid, *_ = (told.pop(name, None) for name in ('valid', 'test', 'test_repeats'))
     training = {name: value for name, value in told.items() if name in known}
     sizes = {name: value for name, value in told.items() if name not in known}
+    steps = dict(variance='pixel', rows=kind.T) if kind.T else {}
     torch.manual_seed(seed)
-    net = build(models[model].preset, splits.event, splits.levels, **sizes)
-    valid, bound = splits.valid[:held['valid']], bound_for(models[model].T)
-    return Trainer(net, bound, splits.train, valid, seed=seed, **training), held
+    net = build(kind.preset, splits.event, splits.levels, **sizes, **steps)
+    return Trainer(net, bound_for(kind.T), splits.train, splits.valid[:valid], seed=seed, **training)
+
+def run_name(data, model, seed): return re.sub(r'\W+', '-', f'what-f-learns-{data}-{model}-{seed}')
+
+def folder_of(data, model, seed, out):
+    "Where a trained model is."
+    name = suites[data].at_hand.get(model)
+    return Path(trained_models()[name] if name else f'{out}/{run_name(data, model, seed)}')
 
 def transformed(model, x, t, batch=500):
     "F(x,t) of samples, which is the mean of z over α, at several times: shape `(T, N, D)`."
@@ -261,21 +272,23 @@ def jobs(options, data, models, seeds):
     "Those that a data set has."
     for name in data:
         for seed, model in product(seeds, suites[name].models):
-            if model in models: yield dict(data=name, model=model, seed=seed)
-
-def run_name(data, model, seed): return re.sub(r'\W+', '-', f'what-f-learns-{data}-{model}-{seed}')
+            again = seed != seeds[0] and model in suites[name].at_hand
+            if model in models and not again: yield dict(data=name, model=model, seed=seed)
 
 @what_f_learns.measure
 def run(data, model, seed, data_root, out):
-    "Train one model; its bound, and all of the figures."
+    "Train one model, unless it is at hand; its bound, and all of the figures."
     splits, suite, kind = read(data, data_root), suites[data], models[model]
-    trainer, held = prepare(data, model, seed, splits)
-    history = trainer.fit(progress=False)
-    net = trainer.model.eval()
-    net.save_pretrained(Path(out)/run_name(data, model, seed))
-    figures = evaluate(net, trainer.bound, splits.test[:held['test']], held['test_repeats'] or 20)
-    result = dict(T=kind.T or 'inf', iterations=trainer.iteration, seconds=history[-1]['seconds'],
-                  parameters=parameters(net), **figures)
+    folder, told = folder_of(data, model, seed, out), options_for(data)
+    if model not in suite.at_hand:
+        trainer = make(data, model, seed, splits)
+        trainer.fit(progress=False)
+        trainer.model.save_pretrained(folder, config=dict(training=dict(iterations=trainer.iteration)))
+    net, config = load_folder(folder)
+    torch.manual_seed(seed)
+    figures = evaluate(net, bound_for(kind.T), splits.test[:told.get('test')], told.get('test_repeats') or 20)
+    result = dict(T=kind.T or 'inf', iterations=config['training']['iterations'], parameters=parameters(net),
+                  **figures)
     torch.manual_seed(0)
     result |= at_times(net, splits, suite, kind.fixed_spread)
     if kind.T is None: result['spent'] = [rounded(v) for v in spent(net, as_float(splits.test[:suite.bound]))]
@@ -322,7 +335,7 @@ def pictures(data, data_root, seeds, out):
     "Of the NDMs of the first seed."
     for name in data:
         learned = [model for model in suites[name].models if models[model].preset == 'ndm']
-        folders = {model: Path(out)/run_name(name, model, seeds[0]) for model in learned}
+        folders = {model: folder_of(name, model, seeds[0], out) for model in learned}
         if not all((folder/'config.json').exists() for folder in folders.values()): continue
         trained = {model: load_folder(folder)[0] for model, folder in folders.items()}
         x = as_float(read(name, data_root).test)
