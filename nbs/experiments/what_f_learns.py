@@ -353,7 +353,8 @@ def table(record):
     for (data, model), runs in groups(record):
         end = {name: mean_of(runs, name)[-1] for name in runs[0]['curves']}
         start = mean_of(runs, 'dimension')[0]
-        yield {'data': data, 'model': model, 'bound, bits/dim': runs.pm('total'),
+        yield {'data': data, 'model': model, 'iterations': f"{runs[0]['iterations']:,}",
+               'bound, bits/dim': runs.pm('total'),
                'of it the prior': f"{runs.mean('prior'):.3f}", 'F moves by': f"{end['moved']:.3f}",
                'in common': f"{end['in common']:.0%}",
                'enlarges by': f"{end['stretch']:.3f}", 'is a number to': f"{end['by a number']:.2%}",
@@ -364,6 +365,11 @@ def groups(record):
     "The runs of each data set and model."
     for data, mine in record['runs'].by('data', tuple(suites)).items():
         for model, runs in mine.by('model', tuple(models)).items(): yield (data, model), runs
+
+def comparable(runs):
+    "The data sets whose models of continuous time were trained for equally long, so that bits can be compared."
+    return [data for data, mine in runs.of(T='inf').by('data', tuple(suites)).items()
+            if len(mine.by('iterations')) == 1]
 
 margin = .005 # what counts as lower
 
