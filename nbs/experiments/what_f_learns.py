@@ -371,7 +371,7 @@ def comparable(runs):
     return [data for data, mine in runs.of(T='inf').by('data', tuple(suites)).items()
             if len(mine.by('iterations')) == 1]
 
-margin = .005 # what counts as lower
+margin, within_error = .005, .02 # what counts as lower: a share of a ratio, bits/dim of a structure
 
 class Question(NamedTuple):
     "A curve that would be lower if F made the data simpler, and how it is compared with another one."
@@ -395,8 +395,8 @@ class Question(NamedTuple):
     def neutral(self): return 1. if self.ratio else 0.
 
     def lower(self, mine, other):
-        "Is it, by half a per cent or by 0.005 bits/dim?"
-        return mine < other*(1 - margin) if self.ratio else mine < other - margin
+        "Is it, by half a per cent or by 0.02 bits/dim?"
+        return mine < other*(1 - margin) if self.ratio else mine < other - within_error
 
 questions = {
     'dimension of F': Question('dimension'), 'dimension of z': Question('dimension of z'),
