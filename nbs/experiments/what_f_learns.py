@@ -367,7 +367,7 @@ def groups(record):
         for model, runs in mine.by('model', tuple(models)).items(): yield (data, model), runs
 
 def comparable(runs):
-    "The data sets whose models of continuous time were trained for equally long, so that bits can be compared."
+    "The data sets whose models of continuous time were trained for equally long: their bits can be compared."
     return [data for data, mine in runs.of(T='inf').by('data', tuple(suites)).items()
             if len(mine.by('iterations')) == 1]
 
