@@ -6,7 +6,7 @@ different about a model is in its row of `presets`. No cell of a notebook does m
 that "Run all" in Jupyter is safe. Equations are numbered by chapter, and a number that is named exists. Each
 check returns what is wrong, and is itself checked with faults that are planted.
 """
-import ast, json, re
+import ast, json, math, re
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -199,6 +199,26 @@ def test_figures_are_described(path):
 def test_a_figure_without_words_is_seen():
     cell = dict(id='a', source=['plt.plot(x)'], outputs=[dict(data={'image/png': ''})])
     assert [*undescribed([cell, cell | dict(outputs=[]), dict(id='b', source=['# A'])])] == ['a']
+
+def words_before_a_picture(cells):
+    "How many words of text come before the first figure of a notebook; infinity without one."
+    words = 0
+    for cell in cells:
+        if cell['cell_type'] == 'markdown': words += len(''.join(cell['source']).split())
+        shown = [kind for output in cell.get('outputs', []) for kind in output.get('data', {})]
+        if {'image/png', 'text/html'} & {*shown}: return words
+    return math.inf
+
+numbered = [path for path in notebooks if re.match(r'\d\d_', path.stem)]
+
+@pytest.mark.parametrize('path', numbered, ids=lambda p: p.stem)
+def test_a_picture_comes_early(path):
+    assert words_before_a_picture(json.loads(path.read_text(encoding='utf-8'))['cells']) < 300
+
+def test_a_late_picture_is_seen():
+    text = dict(cell_type='markdown', source=['a b\n', 'c'])
+    figure = dict(cell_type='code', outputs=[dict(data={'image/png': ''})])
+    assert words_before_a_picture([text, figure, text]) == 3 and words_before_a_picture([text, text]) == math.inf
 
 def muted(cells):
     "Cells that print and end with a semicolon, which keeps what they print out of the stored outputs."
