@@ -218,7 +218,7 @@ def test_a_picture_comes_early(path):
 def test_a_late_picture_is_seen():
     text = dict(cell_type='markdown', source=['a b\n', 'c'])
     figure = dict(cell_type='code', outputs=[dict(data={'image/png': ''})])
-    assert words_before_a_picture([text, figure, text]) == 3 and words_before_a_picture([text, text]) == math.inf
+    assert [words_before_a_picture(cells) for cells in ([text, figure, text], [text, text])] == [3, math.inf]
 
 def muted(cells):
     "Cells that print and end with a semicolon, which keeps what they print out of the stored outputs."
