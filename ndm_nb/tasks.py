@@ -19,7 +19,7 @@ from .bridges import BridgeBound, pair_splits, pairings, path_cost, sample_bridg
 from .conditions import ConditionalBound, condition_of, given
 from .core import InputError, Options, check_whole
 from .data import Splits, as_float, bare, dataset, located, takes
-from .data import sources as known
+from .data import sources as data_sources
 from .evaluation import bound_for
 from .files import Rows, Stream
 from .images import parse_size, read_images
@@ -230,7 +230,7 @@ def read(self:Generation,
     root, download = self.data.data_root, self.data.download
     return [dataset(name, root, download, **how) for name, how in zip(names, own)]
 
-def _having(option): return ', '.join(kind for kind in known if takes(kind, option))
+def _having(option): return ', '.join(kind for kind in data_sources if takes(kind, option))
 
 @patch
 def splits(self:Generation)->Splits: # train, valid and test

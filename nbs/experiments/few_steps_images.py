@@ -15,12 +15,12 @@ Runs are left in --out.
 import math, re
 from functools import partial
 import torch
-from torch.distributions import Normal
 from ndm_nb.cli import starts
 from ndm_nb.core import repeatable
 from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
-from images import at_hand, costs, draw_grids, jobs, judges, load, options, sampled, train
+from images import at_hand, costs, draw_grids, jobs, judges, load, nats_saved, options, sampled, starting
+from images import train
 from harness import Experiment, bold, markdown, origin
 
 models = {'flow matching': dict(preset='flow_matching'),
@@ -76,9 +76,7 @@ def elsewhere(net, images, n, distances):
         data = net.path(ends[1]).end(torch.ones_like(ends[1].flatten(1)[:, 0])).sample()
         found = {name: fit(net, ends[0]) for name, fit in starts.items()}
         begun = {name: end(torch.randn_like(data)) for name, end in found.items()} | dict(data=data)
-    plain = Normal(0, 1).log_prob(data.double()).flatten(1).sum(1)
-    saved = {name: (end.log_prob(data.double()) - plain).mean().item()/(data[0].numel()*math.log(2))
-             for name, end in found.items()}
+    saved = {name: nats/(data[0].numel()*math.log(2)) for name, nats in nats_saved(found, data).items()}
     few = {name: {str(nfe): distances(nfe, partial(sample_ode, net, z)) for nfe in (1, 2, 4)}
            for name, z in begun.items()}
     return dict(saved=saved, start=few)
@@ -123,8 +121,6 @@ def rows(record):
         row = dict(model=model) | dict(columns(runs, runs[0]['distance']))
         yield row | {'bound, bits/dim': runs.pm('total'), 'iterations': f"{runs.mean('iterations'):,.0f}",
                      'seeds': len(runs)}
-
-starting = dict(noise='N(0, I)', normal='N(m, C)', mixture='the mixture', data='ends of images')
 
 def by_start(record):
     "Distances from several starts, of the models with a learned coupling."

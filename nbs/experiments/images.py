@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
+from torch.distributions import Normal
 from torchvision.datasets import MNIST
 from ndm_nb.data import as_float, dataset, plot_samples
 from ndm_nb.metrics import Inception, Statistics, features, fid
@@ -100,6 +101,15 @@ def judge_of_photographs(data_root, device):
     return Judge(Inception().to(parse_device(device)), splits.train, splits.test)
 
 judges = dict(mnist=judge_of_digits, cifar10=judge_of_photographs)
+
+# where samples may start, as tables call it
+starting = dict(noise='N(0, I)', normal='N(m, C)', mixture='the mixture', data='ends of images')
+
+def nats_saved(fitted, ends):
+    "By each fitted start: its mean log density where data end, minus that of N(0, I)."
+    ends = ends.double()
+    plain = Normal(0, 1).log_prob(ends).flatten(1).sum(1)
+    return {name: (start.log_prob(ends) - plain).mean().item() for name, start in fitted.items()}
 
 def draw_grids(grids, path):
     "Samples of several models side by side."

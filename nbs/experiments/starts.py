@@ -18,12 +18,11 @@ from ndm_nb.core import repeatable
 from ndm_nb.discrete import sample_ancestral
 from ndm_nb.evaluation import as_input
 from ndm_nb.presets import BuiltModel, build
-from images import judges
+from images import judges, nats_saved, starting
 from harness import Experiment, origin, pm
 
 models = {'ddpm': 'mnist-labels', 'ndm': 'mnist-ndm', 'nfdm': 'mnist-nfdm'}
 samplers = dict(ancestral=1., DDIM=0.) # names of ten steps, and how much of DDPM's noise there is in them
-names = dict(noise='N(0, I)', normal='N(m, C)', mixture='the mixture', data='ends of images')
 from_starts = Experiment('starts', key=('model', 'seed'))
 
 @from_starts.override
@@ -59,19 +58,17 @@ def run(model, seed, n, steps, data_root):
             "By start."
             return {start: judge.distance(sample_ancestral(net, z, steps, eta)) for start, z in begun.items()}
         found = {sampler: distances(eta) for sampler, eta in samplers.items()}
-    plain = torch.distributions.Normal(0., 1.).log_prob(ends.double()).flatten(1).sum(1)
-    saved = {name: (end.log_prob(ends.double()) - plain).mean().item() for name, end in fitted.items()}
-    return dict(distance=found, saved=saved)
+    return dict(distance=found, saved=nats_saved(fitted, ends))
 
 @from_starts.table
 def table(record):
     "A row for each model and sampler: the distance from each start, and what the fitted ones save."
     for model, runs in record['runs'].by('model', models).items():
         saved = {name: mean(r['saved'][name] for r in runs) for name in starts}
-        saved = {f'{names[name]} saves, nats': f'{value:.1f}' for name, value in saved.items()}
+        saved = {f'{starting[name]} saves, nats': f'{value:.1f}' for name, value in saved.items()}
         for sampler in samplers:
-            found = {start: pm([r['distance'][sampler][start] for r in runs], '.1f') for start in names}
-            yield dict(model=model, sampler=sampler) | {names[k]: v for k, v in found.items()} | saved
+            found = {start: pm([r['distance'][sampler][start] for r in runs], '.1f') for start in starting}
+            yield dict(model=model, sampler=sampler) | {starting[k]: v for k, v in found.items()} | saved
 
 @from_starts.override
 def report(record):
