@@ -1,27 +1,30 @@
 """Where samples start: N(0, I), or where the training data end. Models of MNIST that come with the library.
 
-    python nbs/experiments/starts.py            # a quarter of an hour of one CPU core
+    python nbs/experiments/starts.py            # half an hour of one CPU core
     python nbs/experiments/starts.py --show     # the tables from the committed results
 
 A learned forward process decides for itself what is left of the data at t = 1. Samples of ten steps from
 four starts: N(0, I); the normal distribution and the mixture of normals that are fitted to the ends of all
 training images but --n; and the ends of these. They are judged by the Fréchet distance of the features of a
 small classifier (images.py), which compares with itself only. The models were not trained for equally long;
-each is compared with itself. The DDPM is one that knows labels, and is told none. NDM_DATA is the folder in
-which MNIST lies (or --data_root).
+each is compared with itself. The DDPM is one that knows labels: it is told those of the same images, or
+none, which it has practised in a tenth of its training. NDM_DATA is the folder in which MNIST lies (or
+--data_root).
 """
 from statistics import mean
 import torch
 from ndm_nb.cli import starts
 from ndm_nb.conditions import given
 from ndm_nb.core import repeatable
+from ndm_nb.data import as_float, dataset
 from ndm_nb.discrete import sample_ancestral
 from ndm_nb.evaluation import as_input
 from ndm_nb.presets import BuiltModel, build
 from images import judges, nats_saved, starting
-from harness import Experiment, origin, pm
+from harness import Experiment, markdown, origin, pm
 
-models = {'ddpm': 'mnist-labels', 'ndm': 'mnist-ndm', 'nfdm': 'mnist-nfdm'}
+models = {'ddpm, told labels': 'mnist-labels', 'ddpm, told none': 'mnist-labels', 'ndm': 'mnist-ndm',
+          'nfdm': 'mnist-nfdm'}
 samplers = dict(ancestral=1., DDIM=0.) # names of ten steps, and how much of DDPM's noise there is in them
 from_starts = Experiment('starts', key=('model', 'seed'))
 
@@ -34,6 +37,11 @@ def floor(data_root, n):
     judge = judges['mnist'](data_root, 'cpu')
     return judge.distance(judge.others[:n])
 
+@from_starts.fact
+def brightness(data_root, n):
+    "Of the images whose ends samples start from: the mean of their values."
+    return as_float(judges['mnist'](data_root, 'cpu').others[-n:]).mean().item()
+
 @from_starts.override
 def jobs(models, seeds):
     for seed in seeds:
@@ -42,33 +50,42 @@ def jobs(models, seeds):
 @from_starts.measure
 @torch.no_grad()
 def run(model, seed, n, steps, data_root):
-    "How far samples are from real images, by sampler and start; nats that a fitted start saves."
+    "How far samples are from real images, and how bright; nats that a fitted start saves."
     net, judge = BuiltModel.from_pretrained(models[model]), judges['mnist'](data_root, 'cpu')
     process = net
-    if 'classes' in net.config:
-        unconditional = {k: v for k, v in net.config.items() if k not in ('classes', 'condition')}
-        process, net = build(**unconditional), given(net, torch.full((n,), -1))
+    if model.startswith('ddpm'):
+        process = build(**{k: v for k, v in net.config.items() if k not in ('classes', 'condition')})
+        labels = dataset('mnist', data_root or None, labels=True).train.c[-n:]
+        net = given(net, labels if model == 'ddpm, told labels' else torch.full((n,), -1))
     images = [as_input(process, part) for part in judge.others.tensor_split([-n])]
     with repeatable(seed, 'cpu'):
         ends = process.path(images[1]).end(torch.ones(n)).sample()
         noise = torch.randn_like(ends)
         fitted = {name: fit(process, images[0]) for name, fit in starts.items()}
         begun = dict(noise=noise) | {name: end(noise) for name, end in fitted.items()} | dict(data=ends)
-        def distances(eta):
-            "By start."
-            return {start: judge.distance(sample_ancestral(net, z, steps, eta)) for start, z in begun.items()}
-        found = {sampler: distances(eta) for sampler, eta in samplers.items()}
-    return dict(distance=found, saved=nats_saved(fitted, ends))
+        samples = {sampler: {start: sample_ancestral(net, z, steps, eta) for start, z in begun.items()}
+                   for sampler, eta in samplers.items()}
+    def of_samples(f): return {sampler: {k: f(x) for k, x in xs.items()} for sampler, xs in samples.items()}
+    return dict(distance=of_samples(judge.distance), brightness=of_samples(lambda x: x.mean().item()),
+                saved=nats_saved(fitted, ends))
+
+def rows(record, what, form):
+    "A row for each model and sampler, with its runs: what was found from each start."
+    for model, runs in record['runs'].by('model', models).items():
+        for sampler in samplers:
+            found = {name: pm([r[what][sampler][k] for r in runs], form) for k, name in starting.items()}
+            yield dict(model=model, sampler=sampler) | found, runs
 
 @from_starts.table
 def table(record):
-    "A row for each model and sampler: the distance from each start, and what the fitted ones save."
-    for model, runs in record['runs'].by('model', models).items():
+    "The distances, and what the fitted starts save."
+    for row, runs in rows(record, 'distance', '.1f'):
         saved = {name: mean(r['saved'][name] for r in runs) for name in starts}
-        saved = {f'{starting[name]} saves, nats': f'{value:.1f}' for name, value in saved.items()}
-        for sampler in samplers:
-            found = {start: pm([r['distance'][sampler][start] for r in runs], '.1f') for start in starting}
-            yield dict(model=model, sampler=sampler) | {starting[k]: v for k, v in found.items()} | saved
+        yield row | {f'{starting[name]} saves, nats': f'{value:.1f}' for name, value in saved.items()}
+
+def by_brightness(record):
+    "How bright samples are."
+    return markdown(row for row, _ in rows(record, 'brightness', '.3f'))
 
 @from_starts.override
 def report(record):
@@ -76,6 +93,8 @@ def report(record):
     yield f"{origin(record)}; {record['n']} samples of {record['steps']} steps"
     yield f"Other real images are at {record['floor']:.1f}."
     yield table(record)
+    yield f"The mean of all values of the samples; of the images it is {record['brightness']:.3f}."
+    yield by_brightness(record)
 
 if __name__ == '__main__':
     from_starts.main(models=tuple(models), seeds=(0, 1), n=500, steps=10, data_root='')
