@@ -202,6 +202,7 @@ def read_config(
     raise InputError(f'{folder}/config.json is not a configuration of a model; '
                      'expected its arguments under "model"')
 
+# %% ../nbs/33_checkpoints.ipynb #81310102
 _floats = 'F64', 'F32', 'F16', 'BF16'
 
 def check_weights(
@@ -234,6 +235,7 @@ def check_weights(
         warnings.warn(f'{file} is in half precision ({", ".join(sorted(half))}); it is used in float32')
     return torch.float64 if 'F64' in kinds else torch.float32
 
+# %% ../nbs/33_checkpoints.ipynb #81310104
 def read_weights(
     folder, # a folder that `save_folder` wrote
     model:nn.Module, # like the one that was saved; gets its weights, and their precision

@@ -430,6 +430,7 @@ def _eval_fid(model, config, splits, o):
     print(f'{config.model.preset}: ' + ', '.join(f'{name} {value}' for name, value in words.items()))
     return result
 
+# %% ../nbs/28_cli.ipynb #r2600128
 def _eval_solvers(model, config, splits, o):
     "ODE solvers at equal numbers of function evaluations, from the same noise; prints a table."
     n, like = min(o.n or 2000, len(splits.test)), next(model.parameters())

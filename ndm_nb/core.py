@@ -265,6 +265,7 @@ def _words(kind):
              type(None): 'nothing'}
     return known[kind]
 
+# %% ../nbs/29_core.ipynb #c0de0112
 def unknown_name(
     name:str, # the name that was given
     known, # the names that there are
@@ -275,6 +276,7 @@ def unknown_name(
     hint = f'did you mean {near[0]}?' if near else f'expected one of {", ".join(known)}'
     return InputError(f'unknown {what} {name!r}; {hint}')
 
+# %% ../nbs/29_core.ipynb #c0de0114
 class Options:
     """Base of a dataclass of options.
 

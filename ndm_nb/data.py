@@ -526,6 +526,7 @@ button.onclick = () => {{
 show()
 }})()</script></div>"""
 
+# %% ../nbs/20_data.ipynb #d0900104
 _numbers = count()
 
 def _points_in_time(paths):
@@ -575,4 +576,3 @@ def moving_points(
     own = f'moving-{next(_numbers)}-{zlib.crc32(at.encode()):08x}'         # another one each time
     return Moving(_page.format(id=own, svgs=''.join(svgs), name=name, at=at, labels=labels, last=frames - 1,
                                value=start, wide=150))
-

@@ -290,6 +290,7 @@ class Saved(ModelHubMixin, library_name='ndm_nb'):
         save_folder(save_directory, self, config, metrics)
         if push_to_hub: return self.push_to_hub(**options)
 
+# %% ../nbs/26_presets.ipynb #p2200111
 class BuiltModel(NeuralDiffusion, Saved, library_name='ndm_nb'):
     "A diffusion made by `build`: it can be saved and loaded."
     def changed(self)->dict: # for `build`
@@ -312,6 +313,7 @@ def _told(variance, name):
     raise InputError(f'{type(variance).__name__} with variance={name!r}; '
                      f'expected a variance that build can make: {", ".join(variances)}')
 
+# %% ../nbs/26_presets.ipynb #p2200113
 def trained_models(
 )->dict: # a name for `from_pretrained`, and the folder; the card in it says what it is
     "The small trained models that come with the library."
@@ -329,6 +331,70 @@ def _downloaded(name, options):
         problem = (str(e).splitlines() or [type(e).__name__])[0]
         raise InputError(f'{name!r} is neither a folder nor a model that can be had from the hub '
                          f'({problem}); expected either, and for the hub a connection to it') from None
+
+# %% ../nbs/26_presets.ipynb #p2200115
+def _network_sizes(network, width, depth, options):
+    "Width, depth and options of a kind of network. Raises `InputError` for what it cannot have."
+    kind = networks[network]
+    if unknown := set(options) - set(kind.options):
+        having = next(kind for kind in networks if networks[kind].options)
+        raise InputError(f'{", ".join(sorted(unknown))} with network={network!r}; expected '
+                         f'{", ".join(networks[having].options)} with {having} only')
+    width = _checked(kind.width if width is None else width, 'width')
+    depth = check_whole(_checked(kind.depth if depth is None else depth, 'depth'), 'depth', kind.least_depth)
+    if width % kind.multiple:
+        below = width//kind.multiple*kind.multiple
+        near = ' or '.join(str(n) for n in (below, below + kind.multiple) if n)
+        raise InputError(f'width={width} with network={network!r}; '
+                         f'expected a multiple of {kind.multiple}, such as {near}')
+    options = {name: _checked_list(value, name) if name in _limits else value
+               for name, value in options.items()}
+    return dict(width=width, depth=depth, **options)
+
+_of_transform = 'width', 'depth', 'coarse'
+
+def _transform_sizes(row, network, sizes, event, width, depth, coarse):
+    "The sizes of the networks of F. Raises `InputError` for what cannot be."
+    kind = networks[network]
+    width = kind.narrower(sizes['width'], kind.narrow) if width is None else width
+    try: inner = sizes | _network_sizes(network, width, 1 if depth is None else depth, {})
+    except InputError as e: raise InputError(f'transform_{e}') from None
+    if coarse is not None: coarse = _checked(coarse, 'coarse', 'transform_coarse')
+    if not kind.coarse:
+        if coarse in (None, 1): return inner
+        raise InputError(f'transform_coarse={coarse} with network={network!r}; expected it with unet')
+    if coarse is not None: return inner | dict(coarse=coarse)
+    def fits(coarse):
+        "Can the sides be divided?"
+        levels = len(sizes.get('multipliers', (1, 2, 2)))
+        return len(event) == 3 and not any(n % (coarse*2**max(levels - 2, 0)) for n in event[1:])
+    return inner | dict(coarse=row.coarse if fits(row.coarse) else 1)
+
+def _as_lists(sizes):
+    "Sizes as JSON has them."
+    return {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
+
+# %% ../nbs/26_presets.ipynb #p2200117
+def _label(classes, condition, preset):
+    "The classes as JSON has them, and a function that makes the option `condition` of a network, if any."
+    choose(condition, ('all', 'predictor'), 'condition')
+    if classes is None:
+        if condition == 'all': return None, dict
+        raise InputError(f'condition={condition!r} without classes; expected both, or neither')
+    if presets[preset].task != 'generation':
+        raise InputError(f'classes={classes} with {preset}; expected them with a diffusion of data')
+    if isinstance(classes, (tuple, list)):
+        classes = list(check_type(list(classes), tuple[str, ...], 'classes'))
+        if not classes or len({*classes}) < len(classes):
+            raise InputError(f'classes={classes}; expected names, each of them once')
+    number = _checked(len(classes) if isinstance(classes, list) else classes, 'classes')
+    return classes, lambda: dict(condition=Labels(number))
+
+def _units(standardise, event, levels):
+    "Units to be fitted, if they are wanted. Raises `InputError` for data with levels."
+    if not check_type(standardise, bool, 'standardise'): return None
+    if not levels: return Standardiser(event)
+    raise InputError(f'standardise with levels={levels}; expected it with continuous data')
 
 # %% ../nbs/26_presets.ipynb #p2200015
 def build(
@@ -402,68 +468,6 @@ def build(
     model.config |= {f'transform_{name}': inner[name] for name in _of_transform if name in inner}
     if classes is not None: model.config |= dict(classes=classes, condition=condition)
     return model
-
-def _label(classes, condition, preset):
-    "The classes as JSON has them, and a function that makes the option `condition` of a network, if any."
-    choose(condition, ('all', 'predictor'), 'condition')
-    if classes is None:
-        if condition == 'all': return None, dict
-        raise InputError(f'condition={condition!r} without classes; expected both, or neither')
-    if presets[preset].task != 'generation':
-        raise InputError(f'classes={classes} with {preset}; expected them with a diffusion of data')
-    if isinstance(classes, (tuple, list)):
-        classes = list(check_type(list(classes), tuple[str, ...], 'classes'))
-        if not classes or len({*classes}) < len(classes):
-            raise InputError(f'classes={classes}; expected names, each of them once')
-    number = _checked(len(classes) if isinstance(classes, list) else classes, 'classes')
-    return classes, lambda: dict(condition=Labels(number))
-
-_of_transform = 'width', 'depth', 'coarse'
-
-def _units(standardise, event, levels):
-    "Units to be fitted, if they are wanted. Raises `InputError` for data with levels."
-    if not check_type(standardise, bool, 'standardise'): return None
-    if not levels: return Standardiser(event)
-    raise InputError(f'standardise with levels={levels}; expected it with continuous data')
-
-def _as_lists(sizes):
-    "Sizes as JSON has them."
-    return {name: list(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
-
-def _transform_sizes(row, network, sizes, event, width, depth, coarse):
-    "The sizes of the networks of F. Raises `InputError` for what cannot be."
-    kind = networks[network]
-    width = kind.narrower(sizes['width'], kind.narrow) if width is None else width
-    try: inner = sizes | _network_sizes(network, width, 1 if depth is None else depth, {})
-    except InputError as e: raise InputError(f'transform_{e}') from None
-    if coarse is not None: coarse = _checked(coarse, 'coarse', 'transform_coarse')
-    if not kind.coarse:
-        if coarse in (None, 1): return inner
-        raise InputError(f'transform_coarse={coarse} with network={network!r}; expected it with unet')
-    if coarse is not None: return inner | dict(coarse=coarse)
-    def fits(coarse):
-        "Can the sides be divided?"
-        levels = len(sizes.get('multipliers', (1, 2, 2)))
-        return len(event) == 3 and not any(n % (coarse*2**max(levels - 2, 0)) for n in event[1:])
-    return inner | dict(coarse=row.coarse if fits(row.coarse) else 1)
-
-def _network_sizes(network, width, depth, options):
-    "Width, depth and options of a kind of network. Raises `InputError` for what it cannot have."
-    kind = networks[network]
-    if unknown := set(options) - set(kind.options):
-        having = next(kind for kind in networks if networks[kind].options)
-        raise InputError(f'{", ".join(sorted(unknown))} with network={network!r}; expected '
-                         f'{", ".join(networks[having].options)} with {having} only')
-    width = _checked(kind.width if width is None else width, 'width')
-    depth = check_whole(_checked(kind.depth if depth is None else depth, 'depth'), 'depth', kind.least_depth)
-    if width % kind.multiple:
-        below = width//kind.multiple*kind.multiple
-        near = ' or '.join(str(n) for n in (below, below + kind.multiple) if n)
-        raise InputError(f'width={width} with network={network!r}; '
-                         f'expected a multiple of {kind.multiple}, such as {near}')
-    options = {name: _checked_list(value, name) if name in _limits else value
-               for name, value in options.items()}
-    return dict(width=width, depth=depth, **options)
 
 # %% ../nbs/26_presets.ipynb #p2200083
 def _checked_latent(latent):

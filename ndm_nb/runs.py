@@ -151,6 +151,7 @@ def other_files(
         return p.name == 'logs' or all(_single.fullmatch(file.name) for file in p.iterdir())
     return sorted({*foreign(folder), *(p.name for p in folder.iterdir() if not ours(p))})
 
+# %% ../nbs/35_runs.ipynb #r2400117
 def _check_name(out, name):
     "Complain about a name that is no name of a folder, or of another run while it is being trained."
     plain = name.strip() and Path(name).name == name and name not in ('.', '..') and '\0' not in name

@@ -84,6 +84,7 @@ class DataOptions(Options):
             if getattr(self, name): setattr(self, name, located(getattr(self, name)))
         if self.data_root: self.data_root = str(Path(self.data_root).expanduser().absolute())
 
+# %% ../nbs/34_tasks.ipynb #t2300111
 @dataclass
 class ObjectiveOptions(Options):
     "What is minimised."
@@ -433,34 +434,39 @@ class Translation(Generation):
         images, files = read_images(folder, event[1:], event[0])
         return as_float(images[:n]), files[:n]
 
-    def _pairing(self): return pairings[self.data.pairing or 'independent']
+# %% ../nbs/34_tasks.ipynb #t2300113
+@patch
+def _pairing(self:Translation): return pairings[self.data.pairing or 'independent']
 
-    def bound(self)->BoundEstimator: # called as `bound(model, x)`
-        "What is minimised."
-        return BridgeBound(super().bound().sampler, self._pairing())
+@patch
+def bound(self:Translation)->BoundEstimator: # called as `bound(model, x)`
+    "What is minimised."
+    return BridgeBound(Generation.bound(self).sampler, self._pairing())
 
-    def penalty(self,
-        model:NeuralDiffusion, # to be trained
-    )->Callable|None: # a function `(model, x) -> nats`
-        "What is added to the bound, if anything is."
-        energy = self.objective.energy
-        if not energy: return None
-        check_learned(model, f'energy={energy}')
-        return path_cost(None, energy=energy, pairing=self._pairing())
+@patch
+def penalty(self:Translation,
+    model:NeuralDiffusion, # to be trained
+)->Callable|None: # a function `(model, x) -> nats`
+    "What is added to the bound, if anything is."
+    energy = self.objective.energy
+    if not energy: return None
+    check_learned(model, f'energy={energy}')
+    return path_cost(None, energy=energy, pairing=self._pairing())
 
-    def sample(self,
-        model:NeuralDiffusion, # trained
-        noise:Tensor, # from $\mathcal N(0,I)$, shape `(B, *event)`
-        steps:int, # number of steps
-        solver:str, # a solver of `sample_ode` or `sample_sde`
-        source:Tensor|None=None, # as `sources` returns it
-        guidance:float=0., # must be 0: there is no model that was not told
-        **options, # for the sampler
-    )->Tensor|tuple: # targets, or the pair of them and a `Trajectory`
-        "Targets from sources."
-        if guidance: raise InputError(f'guidance={guidance} with a bridge; expected 0')
-        if source is None: raise InputError('source is missing; a bridge needs what to start from')
-        return sample_bridge(model, source, steps, solver, noise, **options)
+@patch
+def sample(self:Translation,
+    model:NeuralDiffusion, # trained
+    noise:Tensor, # from $\mathcal N(0,I)$, shape `(B, *event)`
+    steps:int, # number of steps
+    solver:str, # a solver of `sample_ode` or `sample_sde`
+    source:Tensor|None=None, # as `sources` returns it
+    guidance:float=0., # must be 0: there is no model that was not told
+    **options, # for the sampler
+)->Tensor|tuple: # targets, or the pair of them and a `Trajectory`
+    "Targets from sources."
+    if guidance: raise InputError(f'guidance={guidance} with a bridge; expected 0')
+    if source is None: raise InputError('source is missing; a bridge needs what to start from')
+    return sample_bridge(model, source, steps, solver, noise, **options)
 
 # %% ../nbs/34_tasks.ipynb #t2300031
 def adopt_autoencoder(

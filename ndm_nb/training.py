@@ -478,6 +478,15 @@ def step(self:Trainer)->float: # the loss before the step, bits/dim
     return loss
 
 @patch
+def _shared(self:Trainer, terms):
+    "The mean of each term over all processes, and their sum; and the time, by the clock of the first."
+    mine = torch.stack([*terms.values(), next(iter(terms.values())).new_tensor(time.time() - self.start)])
+    values = self.accelerator.gather(mine[None])
+    self.seconds = values[0, -1].item()
+    means = values[:, :-1].mean(0)
+    return dict(zip(terms, means.tolist())), means.sum().item()
+
+@patch
 def _clip(self:Trainer):
     "Shorten the gradient, if it is too long."
     grads = [p.grad for group in self.optimiser.param_groups for p in group['params'] if p.grad is not None]
@@ -485,12 +494,11 @@ def _clip(self:Trainer):
     if not math.isfinite(norm): raise TrainingError('the gradient is not finite')
     if norm > self.options.clip: torch._foreach_mul_(grads, self.options.clip/norm)
 
+# %% ../nbs/23_training.ipynb #d3705380
 def _start_numbers(seed, device):
     "Start the random numbers of the CPU and of the device. On a CPU alone there is nobody else to tell."
     if device.type == 'cpu': torch.default_generator.manual_seed(seed)
     else: torch.manual_seed(seed)
-
-_beside = 'objective', 'penalty'                                    # what a loss has beside the bound
 
 @patch
 def _part(self:Trainer, i):
@@ -503,6 +511,8 @@ def _part(self:Trainer, i):
     with wait, shard(*self._place(i), gather):
         given = self.rows(self.iteration, i), self._factors()
         return self._graphs(self._backward, *given) if self._graphs else self._backward(*given)
+
+_beside = 'objective', 'penalty'                                    # what a loss has beside the bound
 
 @patch
 def _factors(self:Trainer):
@@ -520,15 +530,6 @@ def _backward(self:Trainer, x, factors):
     terms = {name: values[name].mean()*factor for name, factor in factors.items() if name in values}
     sum(terms.values()).backward()
     return {name: value.detach() for name, value in terms.items()}
-
-@patch
-def _shared(self:Trainer, terms):
-    "The mean of each term over all processes, and their sum; and the time, by the clock of the first."
-    mine = torch.stack([*terms.values(), next(iter(terms.values())).new_tensor(time.time() - self.start)])
-    values = self.accelerator.gather(mine[None])
-    self.seconds = values[0, -1].item()
-    means = values[:, :-1].mean(0)
-    return dict(zip(terms, means.tolist())), means.sum().item()
 
 # %% ../nbs/23_training.ipynb #t2000101
 class _Recorded:

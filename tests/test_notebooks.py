@@ -33,8 +33,9 @@ def run(cells, name):
         exported = {'export', 'exports', 'exporti'} & set(directives)
         others = [to for kind in exported for to in directives[kind]]
         assert not others, f'{name}, cell {number}, is of another module: {", ".join(others)}'
-        if exported: # a method written with `@patch` leaves None under its name
-            namespace.update({k: v for k, v in vars(module).items() if not k.startswith('__') and v is not None})
+        if exported:
+            named = {k: v for k, v in vars(module).items() if not k.startswith('__')}
+            namespace.update({k: v for k, v in named.items() if v is not None}) # what `@patch` leaves is None
         else: exec(compile(cell.source, f'{name}, cell {number}', 'exec'), namespace)
 
 @pytest.mark.parametrize('path', paths, ids=[str(p.relative_to(notebooks).with_suffix('')) for p in paths])
