@@ -12,7 +12,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .core import InputError, check_batch, check_time, expand, may_fuse, t_flow, t_jvp
+from .core import InputError, check_batch, check_like, check_time, expand, may_fuse, t_flow, t_jvp
 from .networks import SiLU, add_condition, embed_time, time_embedding
 
 # %% ../nbs/22_unet.ipynb #d37430b4
@@ -240,15 +240,12 @@ def _derivative_errors(net, z, t, noise, flow):
 
 # %% ../nbs/22_unet.ipynb #3244b837
 def _defect(net, z, t, shape):
-    "What is wrong with the network, in words, or None. Changes the network."
+    "What is wrong with the network, in words, or None; `InputError` for another shape. Changes the network."
     def noise(p):
         "As large as the weights of a fresh layer."
         return (.5/math.sqrt(p[0].numel()) if p.ndim > 1 else .1)*torch.randn_like(p)
     for p in net.parameters(): p.data += noise(p)
-    out = net(z, t)
-    if not isinstance(out, Tensor):
-        return f'returned a {type(out).__name__}; expected a tensor of shape {shape}'
-    if out.shape != shape: return f'returned shape {tuple(out.shape)}; expected {shape}'
+    out = check_like(net(z, t), z, f'the network {type(net).__name__}', shape)
     if not out.isfinite().all(): return 'returned NaN or infinity; expected finite numbers'
     if _far(net(z, t), out) > .01:
         return 'changes from call to call; expected no dropout and no other randomness'
