@@ -386,7 +386,7 @@ def evaluate_latent(
     model:LatentDiffusion, # in any mode
     x:Tensor, # data, shape `(N, *event)`, floats or bytes, at least 2 samples
     samples:int=100, # $K$, latents for each sample
-    batch:int=512, # samples at a time
+    batch:int=512, # latents at a time
     seed:int=0, # of the latents
     **options, # for `log_weights`
 )->dict: # mean `nats`, `bits_per_dim`, `stderr_nats`, `stderr`
@@ -397,12 +397,10 @@ def evaluate_latent(
     if isinstance(x, Tensor): x = as_float(x)
     if len(check_batch(x)) < 2: raise InputError(f'{len(x)} sample; expected at least 2 samples')
     K, batch = check_whole(samples, 'samples'), check_whole(batch, 'batch')
+    of_sample = torch.arange(K*len(x), device=x.device) % len(x)                 # of each latent
     with repeatable(seed, x.device), evaluating(model):
-        def weights():
-            "Of another latent for each sample."
-            return torch.cat([log_weights(model, part, **options) for part in x.split(batch)])
-        every = torch.stack([weights() for _ in range(K)]).cpu().double()
-    log_prob = every.logsumexp(0) - math.log(K)
+        every = torch.cat([log_weights(model, x[part], **options) for part in of_sample.split(batch)])
+    log_prob = every.cpu().double().view(K, -1).logsumexp(0) - math.log(K)
     if not log_prob.isfinite().all():
         raise InputError('a likelihood is not finite; expected finite parameters of the model')
     return summarise(log_prob, x)

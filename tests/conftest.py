@@ -10,9 +10,16 @@ os.environ.setdefault('MPLBACKEND', 'agg')
 root = Path(__file__).parents[1]
 long = 'test_notebooks', 'test_shell', 'test_interrupted', 'test_inception', 'test_site', 'test_distributed'
 
-def pytest_collection_modifyitems(items):
-    "Files with long tests come first, so that no worker is alone with one in the end."
-    items.sort(key=lambda item: long.index(item.path.stem) if item.path.stem in long else len(long))
+def pytest_addoption(parser):
+    parser.addoption('--long', action='store_true', help='only the tests that take long')
+
+def pytest_collection_modifyitems(config, items):
+    "The short tests or the long ones, unless some were asked for by name; files that take longest first."
+    def is_long(item): return item.path.stem in long
+    if config.args == config.getini('testpaths') and not config.option.keyword:
+        config.hook.pytest_deselected(items=[item for item in items if is_long(item) != config.option.long])
+        items[:] = [item for item in items if is_long(item) == config.option.long]
+    items.sort(key=lambda item: long.index(item.path.stem) if is_long(item) else len(long))
 
 @pytest.fixture(scope='session')
 def once(tmp_path_factory):
