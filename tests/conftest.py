@@ -8,7 +8,8 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')               # workers and their 
 os.environ.setdefault('MPLBACKEND', 'agg')
 
 root = Path(__file__).parents[1]
-long = 'test_notebooks', 'test_shell', 'test_interrupted', 'test_inception', 'test_site', 'test_distributed'
+long = ('test_notebooks', 'test_shell', 'test_interrupted', 'test_inception', 'test_site', 'test_distributed',
+        'test_faults', 'test_next_commands', 'test_memory', 'test_streaming')
 
 def pytest_addoption(parser):
     parser.addoption('--long', action='store_true', help='only the tests that take long')

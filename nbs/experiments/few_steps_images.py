@@ -21,7 +21,7 @@ from ndm_nb.evaluation import as_input
 from ndm_nb.sampling import sample_ode, solvers_at
 from images import at_hand, costs, draw_grids, jobs, judges, load, nats_saved, options, sampled, starting
 from images import train
-from harness import Experiment, bold, markdown, origin
+from harness import Experiment, bold, markdown, origin, pm
 
 models = {'flow matching': dict(preset='flow_matching'),
           'minibatch OT': dict(preset='flow_matching', pairing='optimal'),
@@ -88,10 +88,10 @@ def best(runs, nfe):
     return min(values.items(), key=lambda item: sum(item[1]))
 
 def columns(runs, nfes):
-    "Of a table: the mean distance by the best solver, for each number of evaluations."
+    "Of a table: the distance by the best solver on the mean, for each number of evaluations."
     for nfe in nfes:
         solver, values = best(runs, nfe)
-        yield f'distance, {nfe} evaluation{"s"*(nfe != "1")}', f'{sum(values)/len(values):.1f} ({solver})'
+        yield f'distance, {nfe} evaluation{"s"*(nfe != "1")}', f"{pm(values, '.1f')} ({solver})"
 
 @few_steps.override
 def pictures(record, data, data_root, out, device):

@@ -1,9 +1,10 @@
 """Where samples start: N(0, I), or where the training data end. Models of MNIST that come with the library.
 
     python nbs/experiments/starts.py            # half an hour of one CPU core
+    python nbs/experiments/starts.py --steps 50 --models 'ddpm, told labels'   # as long again
     python nbs/experiments/starts.py --show     # the tables from the committed results
 
-A learned forward process decides for itself what is left of the data at t = 1. Samples of ten steps from
+A learned forward process decides for itself what is left of the data at t = 1. Samples of few steps from
 four starts: N(0, I); the normal distribution and the mixture of normals that are fitted to the ends of all
 training images but --n; and the ends of these. They are judged by the Fréchet distance of the features of a
 small classifier (images.py), which compares with itself only. The models were not trained for equally long;
@@ -11,6 +12,7 @@ each is compared with itself. The DDPM is one that knows labels: it is told thos
 none, which it has practised in a tenth of its training. NDM_DATA is the folder in which MNIST lies (or
 --data_root).
 """
+from itertools import product
 from statistics import mean
 import torch
 from ndm_nb.cli import starts
@@ -25,11 +27,11 @@ from harness import Experiment, markdown, origin, pm
 
 models = {'ddpm, told labels': 'mnist-labels', 'ddpm, told none': 'mnist-labels', 'ndm': 'mnist-ndm',
           'nfdm': 'mnist-nfdm'}
-samplers = dict(ancestral=1., DDIM=0.) # names of ten steps, and how much of DDPM's noise there is in them
-from_starts = Experiment('starts', key=('model', 'seed'))
+samplers = dict(ancestral=1., DDIM=0.) # names of steps, and how much of DDPM's noise there is in them
+from_starts = Experiment('starts', key=('model', 'steps', 'seed'))
 
 @from_starts.override
-def settings(n, steps): return dict(n=n, steps=steps)
+def settings(n): return dict(n=n)
 
 @from_starts.fact
 def floor(data_root, n):
@@ -43,9 +45,8 @@ def brightness(data_root, n):
     return as_float(judges['mnist'](data_root, 'cpu').others[-n:]).mean().item()
 
 @from_starts.override
-def jobs(models, seeds):
-    for seed in seeds:
-        for model in models: yield dict(model=model, seed=seed)
+def jobs(models, steps, seeds):
+    for seed, number, model in product(seeds, steps, models): yield dict(model=model, steps=number, seed=seed)
 
 @from_starts.measure
 @torch.no_grad()
@@ -71,10 +72,10 @@ def run(model, seed, n, steps, data_root):
 
 def rows(record, what, form):
     "A row for each model and sampler, with its runs: what was found from each start."
-    for model, runs in record['runs'].by('model', models).items():
-        for sampler in samplers:
+    for model, every in record['runs'].by('model', models).items():
+        for (steps, runs), sampler in product(every.by('steps').items(), samplers):
             found = {name: pm([r[what][sampler][k] for r in runs], form) for k, name in starting.items()}
-            yield dict(model=model, sampler=sampler) | found, runs
+            yield dict(model=model, steps=steps, sampler=sampler) | found, runs
 
 @from_starts.table
 def table(record):
@@ -90,11 +91,11 @@ def by_brightness(record):
 @from_starts.override
 def report(record):
     "With what it is about."
-    yield f"{origin(record)}; {record['n']} samples of {record['steps']} steps"
+    yield f"{origin(record)}; {record['n']} samples of each kind"
     yield f"Other real images are at {record['floor']:.1f}."
     yield table(record)
     yield f"The mean of all values of the samples; of the images it is {record['brightness']:.3f}."
     yield by_brightness(record)
 
 if __name__ == '__main__':
-    from_starts.main(models=tuple(models), seeds=(0, 1), n=500, steps=10, data_root='')
+    from_starts.main(models=tuple(models), steps=(10,), seeds=(0, 1), n=500, data_root='')
