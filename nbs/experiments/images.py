@@ -56,6 +56,7 @@ def sampled(name, out, device, n, steps, solver, seed):
     return sample_many(model, config, n if source is None else len(source), steps, solver, 250, seed, source)
 
 @cache
+@torch.enable_grad() # wherever it is asked for first
 def reader(data_root, device, passes=1):
     "A small network, trained for some passes over MNIST, and the share of test images that it reads."
     data_root, device = data_root or os.environ.get('NDM_DATA'), parse_device(device)

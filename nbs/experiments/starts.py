@@ -1,7 +1,7 @@
 """Where samples start: N(0, I), or where the training data end. Models of MNIST that come with the library.
 
     python nbs/experiments/starts.py            # half an hour of one CPU core
-    python nbs/experiments/starts.py --steps 50 --models 'ddpm, told labels'   # as long again
+    python nbs/experiments/starts.py --steps 50 --models 'ddpm, told labels' --seeds 0   # as long again
     python nbs/experiments/starts.py --show     # the tables from the committed results
 
 A learned forward process decides for itself what is left of the data at t = 1. Samples of few steps from
@@ -14,6 +14,7 @@ none, which it has practised in a tenth of its training. NDM_DATA is the folder 
 """
 from itertools import product
 from statistics import mean
+from typing import NamedTuple
 import torch
 from ndm_nb.cli import starts
 from ndm_nb.conditions import given
@@ -25,8 +26,13 @@ from ndm_nb.presets import BuiltModel, build
 from images import judges, nats_saved, starting
 from harness import Experiment, markdown, origin, pm
 
-models = {'ddpm, told labels': 'mnist-labels', 'ddpm, told none': 'mnist-labels', 'ndm': 'mnist-ndm',
-          'nfdm': 'mnist-nfdm'}
+class Model(NamedTuple):
+    "What is compared."
+    trained:str # its name in the library
+    told:bool=False # the labels of the images whose ends samples start from, if it knows labels?
+
+models = {'ddpm, told labels': Model('mnist-labels', told=True), 'ddpm, told none': Model('mnist-labels'),
+          'ndm': Model('mnist-ndm'), 'nfdm': Model('mnist-nfdm')}
 samplers = dict(ancestral=1., DDIM=0.) # names of steps, and how much of DDPM's noise there is in them
 from_starts = Experiment('starts', key=('model', 'steps', 'seed'))
 
@@ -52,12 +58,12 @@ def jobs(models, steps, seeds):
 @torch.no_grad()
 def run(model, seed, n, steps, data_root):
     "How far samples are from real images, and how bright; nats that a fitted start saves."
-    net, judge = BuiltModel.from_pretrained(models[model]), judges['mnist'](data_root, 'cpu')
-    process = net
-    if model.startswith('ddpm'):
+    chosen, judge = models[model], judges['mnist'](data_root, 'cpu')
+    process = net = BuiltModel.from_pretrained(chosen.trained)
+    if 'classes' in net.config:
         process = build(**{k: v for k, v in net.config.items() if k not in ('classes', 'condition')})
         labels = dataset('mnist', data_root or None, labels=True).train.c[-n:]
-        net = given(net, labels if model == 'ddpm, told labels' else torch.full((n,), -1))
+        net = given(net, labels if chosen.told else torch.full((n,), -1))
     images = [as_input(process, part) for part in judge.others.tensor_split([-n])]
     with repeatable(seed, 'cpu'):
         ends = process.path(images[1]).end(torch.ones(n)).sample()
